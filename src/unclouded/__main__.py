@@ -1,0 +1,5 @@
+"""`python -m unclouded`."""
+
+from unclouded.cli import main
+
+main()

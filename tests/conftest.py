@@ -1,0 +1,53 @@
+"""What a test may need and a machine may lack: real data, system programs, extras.
+
+Where it is absent the test skips and names it; with `UNCLOUDED_REQUIRE_ALL=1`, as CI sets it, a skip
+of that kind is a failure.
+"""
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def _absent(what: str) -> None:
+    if os.environ.get("UNCLOUDED_REQUIRE_ALL") == "1":
+        pytest.fail(f"{what} is required here (UNCLOUDED_REQUIRE_ALL=1)")
+    pytest.skip(f"needs {what}")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real products, images and labels; never part of the repository."""
+    folder = Path(os.environ.get("UNCLOUDED_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        _absent("real data: set UNCLOUDED_DATA to its folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def program():
+    """`program("gdalinfo")`: the path of a system program."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            _absent(f"the program {name}")
+        return str(path)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def extra():
+    """`extra("torch")`: pass where a package of an extra is installed."""
+
+    def check(package: str) -> None:
+        if importlib.util.find_spec(package) is None:
+            _absent(f"the package {package}")
+
+    return check
