@@ -1,1 +1,1 @@
-"""models."""
+"""Networks, one file each: `Config` and `build`. Needs torch; reads and writes nothing."""
