@@ -10,6 +10,7 @@ UncloudedError                 exit code
 │   ├── LevelError                a model given the wrong processing level
 │   ├── GridError                 rasters whose grids differ
 │   ├── LabelError                codes that a legend does not know
+│   ├── PairError                 predictions and references that cannot be joined
 │   ├── ModelError                a model file that is not ours, or is damaged
 │   └── OutputError               a result that cannot be written
 ├── ScenesFailedError          4  some scenes failed, the rest are done
@@ -66,6 +67,10 @@ class GridError(InputError, ValueError):
 
 class LabelError(InputError, ValueError):
     """A label raster holds codes that its legend does not know."""
+
+
+class PairError(InputError, LookupError):
+    """Predictions and references that cannot be joined by scene."""
 
 
 class ModelError(InputError, ValueError):
