@@ -1,1 +1,1 @@
-"""outputs."""
+"""Files that a mask becomes: COG, preview, report. Knows neither models nor scenes."""

@@ -1,0 +1,53 @@
+# Each target does its own set-up; a second call reuses it. `make help` lists them.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+DEMO_BIN := .venv-demo/bin
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench check clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+.venv/.ready: pyproject.toml constraints.txt | python
+	$(PYTHON) -m venv .venv
+	$(BIN)/python $(PIP_INSTALL) -e '.[train,dev]'
+	@touch $@
+
+.venv-demo/.ready: pyproject.toml constraints.txt | python
+	$(PYTHON) -m venv .venv-demo
+	$(DEMO_BIN)/python $(PIP_INSTALL) -e .
+	@touch $@
+
+.PHONY: python
+python:
+	@test -n "$(PYTHON)" || { echo "make: expected Python 3.11, 3.12 or 3.13 on PATH, found none; install one, or call make PYTHON=/path/to/python"; exit 1; }
+
+demo: .venv-demo/.ready ## make a synthetic product, mask it, score the mask
+	$(DEMO_BIN)/unclouded demo -o demo
+
+test: .venv/.ready ## run the tests
+	$(BIN)/python -m pytest -m 'not slow'
+
+lint: .venv/.ready ## style, types and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: .venv/.ready ## bring the code into the house's form
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+bench: .venv/.ready ## measure speed as ratios, on this machine
+	$(BIN)/python benchmarks/dense_patchcnn.py
+
+check: .venv/.ready ## what is slow and seldom: full-size tests, the wheel, other Pythons
+	$(BIN)/python -m pytest -m slow
+	PYTHON=$(PYTHON) sh tools/check_wheel.sh
+	sh tools/check_pythons.sh
+
+clean: ## remove what the targets made
+	rm -rf .venv .venv-demo demo dist build

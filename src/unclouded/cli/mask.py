@@ -1,0 +1,126 @@
+"""`unclouded mask`: products to cloud masks."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from unclouded.cli._show import percent, scene_progress, warn
+from unclouded.core.errors import ScenesFailedError
+
+if TYPE_CHECKING:
+    from unclouded.jobs import RunReport, SceneReport
+
+
+@click.command("mask", short_help="Mask the clouds of a product.")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for the masks; made where missing.",
+)
+@click.option(
+    "--model",
+    default=None,
+    metavar="NAME|FILE",
+    help="A bundled model or an .onnx file of `unclouded train`.",
+)
+@click.option(
+    "--gsd",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="METRES",
+    help="Spacing of the mask. Default: what the model does best. A coarser source keeps its own.",
+)
+@click.option(
+    "--edge",
+    type=click.Choice(["reflect", "zero"]),
+    default="reflect",
+    show_default=True,
+    help="Past the scene's edge the network sees it mirrored, or zero as in the original study.",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(min=1),
+    default=256,
+    show_default=True,
+    metavar="PX",
+    help="Pixels a side given to the network at a time: memory against time, never another mask.",
+)
+@click.option("--offset", type=float, metavar="DN", help="Added to each DN, where the source does not say.")
+@click.option(
+    "--quantification", type=float, metavar="N", help="Divides each DN, where the source does not say."
+)
+@click.option("--sensor", metavar="NAME", help="Of a GeoTIFF without a SENSOR tag, e.g. sentinel-2.")
+@click.option("--level", metavar="LEVEL", help="Of a GeoTIFF without a LEVEL tag: L1C or L2A.")
+@click.option("--allow-level-mismatch", is_flag=True, help="Run a model on a level it was not made for.")
+@click.option("--preview/--no-preview", default=True, show_default=True, help="Write a picture of each mask.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")
+def command(
+    sources: tuple[str, ...],
+    folder: Path,
+    model: str | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+    **asked: object,
+) -> None:
+    """Mask the clouds of one product or many.
+
+    SOURCE is a Sentinel-2 L1C product (.SAFE folder or .zip, not unpacked) or a multi-band GeoTIFF whose
+    bands are described as B01 … B12 or by STAC common names.
+
+    \b
+    Examples:
+      unclouded mask S2B_MSIL1C_20240305T104819_N0510_R008_T31TCJ_20240305T124902.SAFE -o masks
+      unclouded mask *.zip -o masks --gsd 20
+      unclouded mask stack.tif -o masks --level L1C --offset -1000 --quantification 10000
+
+    \b
+    For each scene, DIR gets
+      ID_mask.tif      COG, uint8: 0 clear, 1 thick cloud, 2 thin cloud, 3 cloud shadow, 4 snow,
+                       255 not seen; which of them depends on the model
+      ID_preview.png   true colour beside the mask
+    and run.json: the state, shares, warnings and errors of every scene. What is there already, made from
+    the same input in the same way, is not made again.
+    """  # noqa: D301 - \b is click's mark for text that must not be re-wrapped
+    from unclouded.jobs import MaskOptions, mask
+
+    options = MaskOptions(**asked, **({"model": model} if model else {}))  # type: ignore[arg-type]
+    with scene_progress(quiet=quiet) as progress:
+        report = mask(sources, folder, options, progress=progress)
+    if as_json:
+        click.echo(json.dumps([_plain(scene) for scene in report.scenes], indent=2))
+    else:
+        _show(report, quiet=quiet)
+    if report.failed:
+        raise ScenesFailedError(
+            f"{len(report.failed)} of {len(report.scenes)} scenes failed, the rest are done; "
+            f"{report.folder / 'run.json'} says why"
+        )
+
+
+def _show(report: "RunReport", *, quiet: bool) -> None:
+    for scene in report.scenes:
+        if scene.masked is None:
+            click.echo(f"{scene.source}: failed: {scene.error}", err=True)
+            continue
+        shares = ", ".join(f"{name} {percent(share)}" for name, share in scene.masked.shares.items())
+        note = " (done before)" if scene.state == "skipped" else f" in {scene.seconds:.1f} s"
+        click.echo(f"{scene.masked.mask}  {shares or 'nothing seen'}{note}")
+        for line in () if quiet else scene.masked.warnings:
+            warn(line)
+
+
+def _plain(scene: "SceneReport") -> dict[str, object]:
+    """A scene's report as JSON has it."""
+    masked = asdict(scene.masked) if scene.masked else {}
+    masked |= {name: str(masked[name]) for name in ("mask", "preview") if masked.get(name)}
+    error = str(scene.error) if scene.error else None
+    return {"source": scene.source, "state": scene.state, "seconds": scene.seconds, "error": error, **masked}

@@ -1,0 +1,71 @@
+"""Does this model fit this scene? Refuse what cannot work, name what may not."""
+
+from unclouded.core.bands import missing
+from unclouded.core.classes import CLASSES, MaskClass
+from unclouded.core.errors import BandError, LevelError
+from unclouded.core.spec import ModelSpec
+from unclouded.scene import Scene
+
+# Spacings within 2 % of each other are one: products state 60, 59.94 or 60.06 m for the same grid.
+_SAME_SPACING = 0.02
+
+
+def check_fit(scene: Scene, spec: ModelSpec, *, allow_level_mismatch: bool) -> None:
+    """Pass where the model can run on the scene.
+
+    Raises:
+        LevelError: the model was made for another processing level.
+        BandError: the model needs a band that the scene lacks.
+    """
+    made_for = " or ".join(spec.levels)
+    if scene.level is None and not allow_level_mismatch:
+        raise LevelError(
+            f"{scene.id}: {spec.name} needs {made_for}, and the source does not state its processing level; "
+            "state it with --level"
+        )
+    if scene.level not in spec.levels and not allow_level_mismatch:
+        raise LevelError(
+            f"{scene.id}: {spec.name} needs {made_for}, found {scene.level}; choose another --model, or "
+            "insist with --allow-level-mismatch"
+        )
+    needed = tuple(name for name in spec.bands if name not in spec.optional_bands)
+    lacking = missing(needed, scene.bands)
+    if lacking:
+        raise BandError(
+            f"{scene.id}: {spec.name} needs {len(needed)} bands, missing {', '.join(lacking)}; "
+            "get the whole product, or choose a --model that does without"
+        )
+
+
+def notes(scene: Scene, spec: ModelSpec, *, asked_gsd: float | None) -> tuple[str, ...]:
+    """What a user should know of this model on this scene, a line each."""
+    found = []
+    if scene.level not in spec.levels:
+        found.append(f"{spec.name} was made for {' or '.join(spec.levels)}, this is {scene.level}")
+    if scene.sensor not in spec.sensors:
+        found.append(f"{spec.name} was made for {' or '.join(spec.sensors)}, this is {scene.sensor}")
+    if scene.grid.georeferenced or asked_gsd is not None:
+        found.extend(_spacing_note(scene.pixel_size, spec))
+    if not spec.recommended and spec.why:
+        found.append(f"{spec.name} is not recommended: {spec.why}")
+    return tuple(found)
+
+
+def _spacing_note(pixel_size: float, spec: ModelSpec) -> tuple[str, ...]:
+    finest, coarsest = spec.gsd_m
+    if finest * (1 - _SAME_SPACING) <= pixel_size <= coarsest * (1 + _SAME_SPACING):
+        return ()
+    line = (
+        f"{spec.name} was trained at {finest:g} to {coarsest:g} m, the mask is at {pixel_size:.4g} m: "
+        "trust it less"
+    )
+    return (line,)
+
+
+def legend_of(spec: ModelSpec) -> tuple[MaskClass, ...]:
+    """The classes that a mask of this model can hold, titled as the model titles them."""
+    table = {item.code: item for item in CLASSES}
+    return tuple(
+        MaskClass(code=code, name=table[code].name, title=spec.title_of(code), color=table[code].color)
+        for code in sorted(spec.classes)
+    )

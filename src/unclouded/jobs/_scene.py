@@ -1,0 +1,158 @@
+"""One scene end to end: check, predict, write."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from unclouded._version import __version__
+from unclouded.core.spec import ModelSpec
+from unclouded.jobs._fit import check_fit, legend_of, notes
+from unclouded.jobs._tally import Tally
+from unclouded.outputs.cog import Part, write_mask
+from unclouded.outputs.preview import write_preview
+from unclouded.predict import Edge, Model, Windowing, predict, to_codes
+from unclouded.scene import Scene, open_scene
+
+Progress = Callable[[str, float], None]
+"""Told the scene's id and the share of it that is done, 0 … 1."""
+
+DEFAULT_MODEL = "patchcnn-v1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskOptions:
+    """What a user may ask of `mask`; the defaults suit most."""
+
+    model: str | Path = DEFAULT_MODEL
+    """Name of a bundled model, or the path of an ONNX file made by unclouded."""
+    gsd: float | None = None
+    """Spacing of the mask, m; None: what the model does best."""
+    edge: Edge = "reflect"
+    """What the network sees past the scene's edge: the scene mirrored, or zero as in the study."""
+    window: int = 256
+    """Pixels a side that the network is given at a time; changes memory and time, not the mask."""
+    offset: float | None = None
+    """DN to add before dividing, where the source does not say or says it wrong."""
+    quantification: float | None = None
+    """What to divide by, where the source does not say or says it wrong."""
+    sensor: str | None = None
+    """Sensor of a source that does not name it."""
+    level: str | None = None
+    """Processing level of a source that does not name it."""
+    allow_level_mismatch: bool = False
+    """Run a model on a level that it was not made for."""
+    preview: bool = True
+    """Write the preview PNG too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskedScene:
+    """What came of one scene."""
+
+    id: str
+    mask: Path
+    preview: Path | None
+    pixel_size: float
+    """Spacing of the mask, m."""
+    shares: dict[str, float]
+    """Class name -> share of the valid pixels, 0 … 1; empty where nothing was seen."""
+    valid_share: float
+    """Share of the pixels that were seen, 0 … 1."""
+    radiometry: str
+    """What was applied, and who said so."""
+    warnings: tuple[str, ...]
+
+
+def open_for(source: str | Path, options: MaskOptions) -> Scene:
+    """The source, opened with what the user states of it."""
+    return open_scene(
+        source,
+        offset=options.offset,
+        quantification=options.quantification,
+        sensor=options.sensor,
+        level=options.level,
+    )
+
+
+def mask_scene(
+    scene: Scene, model: Model, folder: Path, options: MaskOptions, progress: Progress
+) -> MaskedScene:
+    """Mask one opened scene: `<id>_mask.tif` and `<id>_preview.png` in the folder.
+
+    Raises:
+        LevelError: the model was made for another processing level.
+        BandError: the model needs a band that the scene lacks.
+        RasterError: pixels cannot be read.
+        OutputError: a file cannot be written.
+    """
+    spec = model.spec
+    check_fit(scene, spec, allow_level_mismatch=options.allow_level_mismatch)
+    target = scene.at(options.gsd or spec.best_gsd_m)
+    tally = Tally(spec=spec, shape=target.grid.shape)
+    mask = folder / f"{scene.id}_mask.tif"
+    write_mask(
+        mask,
+        target.grid,
+        _parts(target, model, options, tally, progress),
+        legend=legend_of(spec),
+        tags=_tags(target, model, options),
+    )
+    return MaskedScene(
+        id=scene.id,
+        mask=mask,
+        preview=_write_preview(folder, target, spec, tally) if options.preview else None,
+        pixel_size=target.pixel_size,
+        shares={item.name: tally.shares()[item.code] for item in legend_of(spec) if tally.shares()},
+        valid_share=tally.valid_share(),
+        radiometry=scene.radiometry.describe(),
+        warnings=(*target.warnings, *notes(target, spec, asked_gsd=options.gsd), *tally.warnings()),
+    )
+
+
+def _parts(
+    scene: Scene, model: Model, options: MaskOptions, tally: Tally, progress: Progress
+) -> Iterator[Part]:
+    """Windows and their codes, counted and reported as they pass."""
+    pixels = scene.grid.height * scene.grid.width
+    done = 0
+    progress(scene.id, 0.0)
+    for prediction in predict(scene, model, Windowing(size=options.window, edge=options.edge)):
+        codes = to_codes(prediction, model.spec)
+        tally.add(prediction, codes)
+        yield prediction.window, codes
+        done += codes.size
+        progress(scene.id, done / pixels)
+
+
+def _write_preview(folder: Path, scene: Scene, spec: ModelSpec, tally: Tally) -> Path:
+    path = folder / f"{scene.id}_preview.png"
+    write_preview(
+        path,
+        tally.true_colour,
+        tally.overview,
+        legend=legend_of(spec),
+        shares=tally.shares(),
+        title=f"{scene.id} · {spec.name} · {scene.pixel_size:.4g} m",
+    )
+    return path
+
+
+def _tags(scene: Scene, model: Model, options: MaskOptions) -> dict[str, str]:
+    """Provenance for the file's metadata: what made the mask, from what."""
+    spec = model.spec
+    tags = {
+        "TIFFTAG_SOFTWARE": f"unclouded {__version__}",
+        "UNCLOUDED_SOURCE": scene.id,
+        "UNCLOUDED_SENSOR": scene.sensor,
+        "UNCLOUDED_LEVEL": scene.level or "not stated",
+        "UNCLOUDED_BASELINE": scene.baseline or "not stated",
+        "UNCLOUDED_MODEL": f"{spec.name} {spec.version}",
+        "UNCLOUDED_MODEL_SHA256": model.sha256,
+        "UNCLOUDED_MODEL_RECOMMENDED": "yes" if spec.recommended else f"no: {spec.why}",
+        "UNCLOUDED_BANDS": " ".join(spec.bands),
+        "UNCLOUDED_RADIOMETRY": scene.radiometry.describe(),
+        "UNCLOUDED_EDGE": options.edge,
+    }
+    if scene.sensing_time is not None:
+        tags["TIFFTAG_DATETIME"] = f"{scene.sensing_time:%Y:%m:%d %H:%M:%S}"
+    return tags

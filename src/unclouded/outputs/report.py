@@ -1,0 +1,44 @@
+"""`run.json`: what became of every scene of a run."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unclouded.core.errors import OutputError
+from unclouded.outputs._atomic import replacing
+
+NAME = "run.json"
+REPORT_VERSION = 1
+
+
+def write_report(folder: Path, run: Mapping[str, Any], scenes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write `run.json` into the folder: the run's own facts, and one entry a source.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    body = {"report_version": REPORT_VERSION, **run, "scenes": scenes}
+    with replacing(folder / NAME) as part:
+        part.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_scenes(folder: Path) -> dict[str, dict[str, Any]]:
+    """Entries of the folder's last run by source; empty where there was none.
+
+    Raises:
+        OutputError: a `run.json` is there that unclouded did not write.
+    """
+    path = folder / NAME
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as err:
+        raise OutputError(f"{path}: expected a report of unclouded, found: {err}; move it away") from err
+    if not isinstance(body, dict) or body.get("report_version") != REPORT_VERSION:
+        raise OutputError(
+            f"{path}: expected a report of unclouded, version {REPORT_VERSION}; found another; move it away"
+        )
+    scenes: dict[str, dict[str, Any]] = body["scenes"]
+    return scenes

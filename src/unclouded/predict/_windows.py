@@ -1,0 +1,124 @@
+"""Windows over a scene: read with a halo, run, cut the halo off. Exact, whatever the window size."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from unclouded.core.classes import NODATA
+from unclouded.core.errors import OptionError
+from unclouded.core.spec import ModelSpec
+from unclouded.core.windows import Window, reflected, tiled
+from unclouded.predict._model import Model
+from unclouded.scene import Reading, Scene
+
+Edge = Literal["reflect", "zero"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windowing:
+    """How a scene is cut. It changes time and memory, never a class."""
+
+    size: int = 256
+    """Pixels written per side; a multiple of the model's `stride_px`."""
+    edge: Edge = "reflect"
+    """What the network sees past the scene's edge: the scene mirrored, or zero reflectance as the
+    original study had it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What the network says of one window."""
+
+    window: Window
+    probabilities: npt.NDArray[np.float32]
+    """(class, y, x), sums to 1."""
+    reading: Reading
+    """Reflectance and validity of the window itself, without the halo."""
+
+
+def predict(scene: Scene, model: Model, windowing: Windowing | None = None) -> Iterator[Prediction]:
+    """Probabilities of a scene, window by window, row by row; each pixel comes once.
+
+    A strip of windows is read at a time: memory holds one strip of the bands that the model asks for.
+    Pixels that were not seen enter the network as zero reflectance.
+
+    Raises:
+        OptionError: a window size that does not fit the model's stride.
+    """
+    windowing = windowing or Windowing()
+    spec = model.spec
+    if windowing.size % spec.stride_px:
+        raise OptionError(
+            f"window size: expected a multiple of {spec.stride_px} for {spec.name}, found {windowing.size}"
+        )
+    height, width = scene.grid.shape
+    for row in range(0, height, windowing.size):
+        strip = Window(row_off=row, col_off=0, height=min(windowing.size, height - row), width=width)
+        reflectance, reading = _read_strip(scene, spec, strip, windowing.edge)
+        for part in tiled(strip.shape, windowing.size):
+            window = Window(row_off=row, col_off=part.col_off, height=part.height, width=part.width)
+            inputs = reflectance[:, :, part.col_off : part.col_end + 2 * spec.halo_px]
+            yield Prediction(
+                window=window,
+                probabilities=_run(model, inputs, part.shape),
+                reading=_cut(reading, part),
+            )
+
+
+def to_codes(prediction: Prediction, spec: ModelSpec) -> npt.NDArray[np.uint8]:
+    """The likeliest class of each pixel as our code, 255 where the pixel was not seen. uint8 (y, x)."""
+    codes = np.array(spec.classes, np.uint8)[prediction.probabilities.argmax(axis=0)]
+    codes[~prediction.reading.valid] = NODATA
+    return codes
+
+
+def _read_strip(
+    scene: Scene, spec: ModelSpec, strip: Window, edge: Edge
+) -> tuple[npt.NDArray[np.float32], Reading]:
+    """Reflectance of a strip with the halo around it, and the strip's own reading."""
+    grown = strip.grown(spec.halo_px)
+    inner = grown.clipped(scene.grid.shape)
+    reading = scene.read(spec.bands, inner)
+    padded = _pad(reading.reflectance, grown, inner, scene.grid.shape, edge)
+    top = strip.row_off - inner.row_off
+    rows = slice(top, top + strip.height)
+    own = Reading(reflectance=reading.reflectance[:, rows], valid=reading.valid[rows])
+    return padded, own
+
+
+def _pad(
+    values: npt.NDArray[np.float32], grown: Window, inner: Window, shape: tuple[int, int], edge: Edge
+) -> npt.NDArray[np.float32]:
+    """The values of `inner` laid into `grown`; what lies past the scene is mirrored or zero."""
+    if edge == "reflect":
+        rows = reflected(np.arange(grown.row_off, grown.row_end), shape[0]) - inner.row_off
+        cols = reflected(np.arange(grown.col_off, grown.col_end), shape[1]) - inner.col_off
+        return values[:, rows[:, None], cols[None, :]]
+    out = np.zeros((values.shape[0], *grown.shape), np.float32)
+    top, left = inner.row_off - grown.row_off, inner.col_off - grown.col_off
+    out[:, top : top + inner.height, left : left + inner.width] = values
+    return out
+
+
+def _run(model: Model, inputs: npt.NDArray[np.float32], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Probabilities (class, y, x) of the pixels inside the halo.
+
+    A window smaller than the network's least input is padded at its far ends with zeros: the halo keeps
+    them out of every pixel that is given back.
+    """
+    spec = model.spec
+    grow = [(0, max(0, spec.min_size_px - side) + -side % spec.stride_px) for side in inputs.shape[1:]]
+    if any(after for _, after in grow):
+        inputs = np.pad(inputs, [(0, 0), *grow])
+    (probabilities,) = model.session.run(np.ascontiguousarray(inputs[None]))
+    crop = spec.halo_px - spec.margin_px
+    return probabilities[:, crop : crop + shape[0], crop : crop + shape[1]]
+
+
+def _cut(reading: Reading, part: Window) -> Reading:
+    """The reading of a part of a strip."""
+    cols = slice(part.col_off, part.col_end)
+    return Reading(reflectance=reading.reflectance[:, :, cols], valid=reading.valid[:, cols])
