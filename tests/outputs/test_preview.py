@@ -1,0 +1,41 @@
+import numpy as np
+from PIL import Image
+
+from unclouded.core.classes import CLASSES, NODATA
+from unclouded.outputs.preview import stretch, tint, write_preview
+
+
+def test_stretch_is_the_same_for_every_scene():
+    rgb = np.array([0.0, 0.35, 2.0, np.nan, -0.1], np.float32).reshape(1, 1, 5).repeat(3, axis=0)
+    assert stretch(rgb)[0, :, 0].tolist() == [0, 255, 255, 0, 0]
+
+
+def test_only_classes_other_than_clear_are_tinted():
+    colours = np.full((1, 6, 3), 100, np.uint8)
+    codes = np.array([[0, 1, 2, 3, 4, NODATA]], np.uint8)
+    changed = (tint(colours, codes) != 100).any(axis=-1)[0]
+    assert changed.tolist() == [False, True, True, True, True, False]
+    assert len({tuple(pixel) for pixel in tint(colours, codes)[0]}) == 5
+
+
+def test_a_preview_shows_scene_and_mask_side_by_side(tmp_path):
+    rgb = np.full((3, 60, 300), 0.1, np.float32)
+    codes = np.zeros((60, 300), np.uint8)
+    codes[:, 100:200] = 1
+    codes[:, 290:] = NODATA
+    path = tmp_path / "p.png"
+    write_preview(path, rgb, codes, legend=CLASSES, shares={0: 0.65, 1: 0.35}, title="a scene")
+    with Image.open(path) as image:
+        page = np.asarray(image)
+    left, right = page[40, 8:308], page[40, 316:616]
+    assert (left[:100] == right[:100]).all()
+    assert (left[100:200] != right[100:200]).any(axis=-1).all()
+    assert (left[290:] == 70).all()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_without_colour_bands_the_mask_is_shown_on_grey(tmp_path):
+    codes = np.zeros((20, 20), np.uint8)
+    write_preview(tmp_path / "p.png", None, codes, legend=CLASSES, shares={}, title="")
+    with Image.open(tmp_path / "p.png") as image:
+        assert image.getpixel((12, 25)) == (110, 110, 110)
