@@ -59,10 +59,12 @@ class Grid:
         factor = pixel_size / self.pixel_size
         if math.isclose(factor, 1.0, rel_tol=1e-3):
             return self
+        t = self.transform
         return type(self)(
             height=max(1, round(self.height / factor)),
             width=max(1, round(self.width / factor)),
-            transform=self.transform * Affine.scale(factor),
+            # spelt out: affine 2 multiplies with *, affine 3 with @
+            transform=Affine(t.a * factor, t.b * factor, t.c, t.d * factor, t.e * factor, t.f),
             crs=self.crs,
         )
 
