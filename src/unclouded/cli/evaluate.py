@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # More scenes than these are left to the files: a table of 300 lines is read by nobody.
 _SCENES_SHOWN = 20
+# Columns of a table that goes into a file or a pipe, where there is no window to fit: names stay whole.
+_PIPE_WIDTH = 120
 _TITLES = {
     "accuracy": "accuracy",
     "precision": "precision",
@@ -151,7 +153,7 @@ def _unmatched(what: str, names: tuple[str, ...]) -> str:
 def _print(result: "Evaluation") -> None:
     from rich.console import Console
 
-    console = Console(soft_wrap=False, highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     console.print(_scenes_table(result))
     console.print(_tasks_table(result))
     counts = result.counts
@@ -184,7 +186,7 @@ def _tasks_table(result: "Evaluation") -> "Table":
     from unclouded.core.counts import TASKS
 
     table = _table("each class against the rest, pooled", "class")
-    table.add_column("answered", justify="right")
+    table.add_column("answered", justify="right", no_wrap=True, min_width=len("answered"))
     for task in TASKS:
         if task.name != "cloud":
             share = _share(result.confusion(task.name).scored, result.counts.scored)
@@ -204,7 +206,7 @@ def _table(title: str, first: str) -> "Table":
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column(first, overflow="fold")
     for heading in _TITLES.values():
-        table.add_column(heading, justify="right", min_width=6)
+        table.add_column(heading, justify="right", no_wrap=True, min_width=max(6, len(heading)))
     return table
 
 
