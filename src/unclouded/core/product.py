@@ -30,17 +30,23 @@ class BandReader(Protocol):
         """
         ...
 
-    def read(self, window: Window, level: int = 0) -> npt.NDArray[np.generic]:
-        """DN (y, x) of a window that lies inside `levels[level]`.
+    def read(self, window: Window, level: int = 0) -> "Samples":
+        """DN of a window that lies inside `levels[level]`, and which of them may be used.
 
         Raises:
             RasterError: the file is damaged.
         """
         ...
 
-    def valid(self, dn: npt.NDArray[np.generic], level: int = 0) -> npt.NDArray[np.bool_]:
-        """Which of the DN of a window may be used. bool (y, x)."""
-        ...
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """One window of one band. What a reader knows of nodata, it says here."""
+
+    dn: npt.NDArray[np.generic]
+    """Digital numbers (y, x), as the file holds them."""
+    valid: npt.NDArray[np.bool_]
+    """(y, x), True where the pixel may be used. The same whatever the window around it."""
 
 
 @dataclass(frozen=True, kw_only=True)

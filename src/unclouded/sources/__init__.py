@@ -1,1 +1,43 @@
-"""sources."""
+"""One file a reader: a path becomes a `Product` of lazy bands in digital numbers.
+
+A reader is a module `sources/NAME.py` with `sniff(path) -> bool`, which never raises, and
+`open_product(path, options) -> Product`. The folder is the registry.
+"""
+
+from importlib import import_module
+from pathlib import Path
+
+from unclouded.core.errors import ProductError
+from unclouded.core.product import Product
+from unclouded.core.registry import names
+from unclouded.sources._options import OpenOptions
+
+__all__ = ["OpenOptions", "open_product"]
+
+
+def open_product(path: Path, options: OpenOptions) -> Product:
+    """The product at a path, opened by the first reader that knows its kind. No pixel is decoded.
+
+    Raises:
+        ProductError: nothing there, or nothing that a reader knows.
+        RadiometryError: reflectance cannot be derived and the options do not say how.
+    """
+    if not path.exists():
+        raise ProductError(f"{path.name}: expected a product, found nothing at that path; check the path")
+    for name in names(__name__):
+        reader = import_module(f"{__name__}.{name}")
+        if reader.sniff(path):
+            product: Product = reader.open_product(path, options)
+            return product
+    raise ProductError(
+        f"{path.name}: expected a Sentinel-2 .SAFE folder or .zip, or a GeoTIFF with named bands, "
+        f"found {_kind(path)}; give the product itself"
+    )
+
+
+def _kind(path: Path) -> str:
+    if path.is_dir():
+        return "a folder without MTD_MSIL1C.xml"
+    if path.stat().st_size == 0:
+        return "an empty file"
+    return "a file of another kind"

@@ -1,0 +1,42 @@
+"""From a path to a scene."""
+
+from pathlib import Path
+
+from unclouded.scene._scene import Scene
+from unclouded.sources import OpenOptions, open_product
+
+
+def open_scene(
+    source: str | Path,
+    *,
+    offset: float | None = None,
+    quantification: float | None = None,
+    sensor: str | None = None,
+    level: str | None = None,
+    gsd: float | None = None,
+    granule: str | None = None,
+) -> Scene:
+    """The product at a path as a scene: its identity, bands and grid. No pixel is decoded.
+
+    Args:
+        source: a Level-1C `.SAFE` folder or `.zip`, or a GeoTIFF whose bands are named.
+        offset: what is added to every DN, overruling the source.
+        quantification: what the sum is divided by, overruling the source.
+        sensor: of a GeoTIFF without a `SENSOR` tag.
+        level: of a GeoTIFF without a `LEVEL` tag.
+        gsd: spacing of a raster that carries no georeference, m.
+        granule: tile (`32TQM`) or folder name, in a product that holds several.
+
+    Raises:
+        ProductError: not a product, or its metadata are broken.
+        RadiometryError: reflectance cannot be derived; nothing is guessed.
+        RasterError: its rasters cannot be opened.
+
+    Example:
+        >>> scene = open_scene("S2A_MSIL1C_20240305T104819_N0510_R051_T31TCJ_20240305T125410.SAFE").at(60)
+        >>> reading = scene.read(("B02", "B03", "B04"))  # doctest: +SKIP
+    """
+    options = OpenOptions(
+        offset=offset, quantification=quantification, sensor=sensor, level=level, gsd=gsd, granule=granule
+    )
+    return Scene(product=open_product(Path(source), options))

@@ -1,0 +1,213 @@
+"""From a band's pixels to the scene's, by place: area average to coarsen, bilinear to refine, or nearest.
+
+All positions are computed from absolute pixel numbers and all sums run in one order, so that a pixel
+has the same value to the bit whatever window it is read in.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from unclouded.core.errors import GridError
+from unclouded.core.grid import Grid
+from unclouded.core.windows import Window
+
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+LEAST_VALID = 0.5
+"""Share of a target pixel's area that must be valid. At one half a swath's edge stays where it is: any
+other share moves it in or out."""
+_SLACK = 1e-5
+"""For sums of float32 weights that should meet LEAST_VALID exactly."""
+_LIKE = 1e-3
+"""Relative difference of pixel sizes that counts as none (as `Grid.scaled_to`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """Where target pixels of one axis lie among source pixels: edge t is at `scale * t + start`."""
+
+    scale: float
+    """Source pixels per target pixel."""
+    start: float
+    """Source position of the first target pixel's edge."""
+    length: int
+    """Source pixels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How one band comes to a grid."""
+
+    level: int
+    """Resolution level that is read."""
+    method: Literal["copy", "average", "bilinear", "nearest"]
+    rows: Axis
+    cols: Axis
+
+    def source(self, window: Window) -> Window:
+        """The source pixels, inside the raster, that decide over a target window; at least one."""
+        top, bottom = _span(self.rows, self.method, window.row_off, window.height)
+        left, right = _span(self.cols, self.method, window.col_off, window.width)
+        return Window(row_off=top, col_off=left, height=bottom - top, width=right - left)
+
+
+def plan(levels: tuple[Grid, ...], target: Grid, *, resampling: Literal["average", "nearest"]) -> Plan:
+    """The level to read and the way from it to the target grid.
+
+    The coarsest level that is still as fine as the target: each one up costs a third of the decoding.
+    Nearest takes the full resolution, since it picks real pixels.
+
+    Raises:
+        GridError: the grids are in different systems, or turned against one another.
+    """
+    level = 0 if resampling == "nearest" else coarsest_as_fine(levels, target)
+    rows, cols = _axes(levels[level], target)
+    same = (rows.scale, cols.scale, rows.start, cols.start) == (1.0, 1.0, 0.0, 0.0)
+    if same and levels[level].shape == target.shape:
+        return Plan(level=level, method="copy", rows=rows, cols=cols)
+    if resampling == "nearest":
+        return Plan(level=level, method="nearest", rows=rows, cols=cols)
+    refines = max(rows.scale, cols.scale) < 1 - _LIKE
+    return Plan(level=level, method="bilinear" if refines else "average", rows=rows, cols=cols)
+
+
+def coarsest_as_fine(levels: tuple[Grid, ...], target: Grid) -> int:
+    """The coarsest level whose pixels are no bigger than the target's; else the finest."""
+    fine = [i for i, grid in enumerate(levels) if grid.pixel_size <= target.pixel_size * (1 + _LIKE)]
+    return max(fine, default=0)
+
+
+def resample(dn: npt.NDArray[np.generic], valid: Bools, steps: Plan, window: Window) -> tuple[Floats, Bools]:
+    """DN and validity of a target window from those of `steps.source(window)`. (y, x) -> (y, x).
+
+    Averages and interpolation use valid samples alone. A pixel is valid, coarsened, where at least
+    half of its area is; refined or by nearest, where the sample that it lies in is. Invalid ones are 0.
+    """
+    values = np.where(valid, dn, 0).astype(np.float32)
+    if steps.method == "copy":
+        return values, valid
+    source = steps.source(window)
+    nearest = _nearest_valid(valid, steps, window, source)
+    if steps.method == "nearest":
+        rows, cols = (
+            _nearest(steps.rows, window.row_off, window.height),
+            _nearest(steps.cols, window.col_off, window.width),
+        )
+        picked = values[
+            np.ix_(_inside(rows, steps.rows) - source.row_off, _inside(cols, steps.cols) - source.col_off)
+        ]
+        return np.where(nearest, picked, np.float32(0)), nearest
+    weighted, lost = _weighted(values, valid, steps, window, source)
+    good = lost <= 1 - LEAST_VALID + _SLACK if steps.method == "average" else nearest
+    kept = np.where(lost == 0, np.float32(1), np.maximum(1 - lost, np.float32(_SLACK)))
+    return np.where(good, weighted / kept, np.float32(0)), good
+
+
+def _axes(source: Grid, target: Grid) -> tuple[Axis, Axis]:
+    """Rows and columns. Rounded to a billionth: georeferences carry the noise of float64."""
+    if source.crs is not None and target.crs is not None and source.crs != target.crs:
+        raise GridError(
+            f"bands: expected one coordinate system, found {source.crs} and {target.crs}; reproject one first"
+        )
+    t = ~source.transform * target.transform
+    if max(abs(t.b), abs(t.d)) > 1e-9 * max(abs(t.a), abs(t.e)) or min(t.a, t.e) <= 0:
+        raise GridError("bands: expected grids along the same axes, found them turned; resample them first")
+    return (
+        Axis(scale=round(t.e, 9), start=round(t.f, 6) + 0.0, length=source.height),
+        Axis(scale=round(t.a, 9), start=round(t.c, 6) + 0.0, length=source.width),
+    )
+
+
+def _span(axis: Axis, method: str, first: int, count: int) -> tuple[int, int]:
+    """First and past-the-last source pixel, inside the raster, of a run of target pixels."""
+    if method == "copy":
+        return first, first + count
+    if method == "nearest":
+        picked = _inside(_nearest(axis, first, count), axis)
+        return int(picked.min()), int(picked.max()) + 1
+    begin, weights = _taps(axis, method, first, count)
+    near = min(max(int(begin.min()), 0), axis.length - 1)
+    far = min(max(int(begin.max()) + weights.shape[1], near + 1), axis.length)
+    return near, far
+
+
+def _taps(axis: Axis, method: str, first: int, count: int) -> tuple[npt.NDArray[np.intp], Floats]:
+    """For each target pixel its first source pixel and the weights from there on, which sum to 1."""
+    pixel = np.arange(first, first + count, dtype=np.float64)
+    return _linear(axis, pixel) if method == "bilinear" else _area(axis, pixel)
+
+
+def _area(axis: Axis, pixel: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Share of the target pixel that each source pixel covers."""
+    near, far = pixel * axis.scale + axis.start, (pixel + 1) * axis.scale + axis.start
+    begin = np.floor(near)
+    taps = np.arange(int(np.ceil(axis.scale)) + 1)
+    edges = begin[:, None] + taps
+    covered = np.minimum(far[:, None], edges + 1) - np.maximum(near[:, None], edges)
+    weights = np.maximum(covered, 0) / axis.scale
+    return begin.astype(np.intp), weights.astype(np.float32)
+
+
+def _linear(axis: Axis, pixel: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Weights of the two source pixels whose centres lie around the target's."""
+    centre = (pixel + 0.5) * axis.scale + axis.start - 0.5
+    begin = np.floor(centre)
+    far = centre - begin
+    return begin.astype(np.intp), np.stack([1 - far, far], axis=1).astype(np.float32)
+
+
+def _nearest(axis: Axis, first: int, count: int) -> npt.NDArray[np.intp]:
+    """The source pixel that holds each target pixel's centre; may lie outside of the raster."""
+    pixel = np.arange(first, first + count, dtype=np.float64)
+    return np.floor((pixel + 0.5) * axis.scale + axis.start).astype(np.intp)
+
+
+def _inside(positions: npt.NDArray[np.intp], axis: Axis) -> npt.NDArray[np.intp]:
+    return np.clip(positions, 0, axis.length - 1)
+
+
+def _nearest_valid(valid: Bools, steps: Plan, window: Window, source: Window) -> Bools:
+    """Validity of the source pixel that holds each target pixel's centre; outside of the raster False."""
+    rows = _nearest(steps.rows, window.row_off, window.height)
+    cols = _nearest(steps.cols, window.col_off, window.width)
+    picked = valid[
+        np.ix_(_inside(rows, steps.rows) - source.row_off, _inside(cols, steps.cols) - source.col_off)
+    ]
+    inside = np.outer(_inside(rows, steps.rows) == rows, _inside(cols, steps.cols) == cols)
+    return np.asarray(picked & inside)
+
+
+def _weighted(
+    values: Floats, valid: Bools, steps: Plan, window: Window, source: Window
+) -> tuple[Floats, Floats]:
+    """Weighted sum of the valid samples, and the weight of those that are invalid or outside."""
+    rows = _taps(steps.rows, steps.method, window.row_off, window.height)
+    cols = _taps(steps.cols, steps.method, window.col_off, window.width)
+    top, left = source.row_off, source.col_off
+    total = _along_rows(values, rows, top)
+    total = _along_rows(total.T, cols, left).T
+    invalid = (~valid).astype(np.float32)
+    lost = _along_rows(invalid, rows, top, outside=1.0)
+    lost = _along_rows(lost.T, cols, left, outside=1.0).T
+    return total, lost
+
+
+def _along_rows(
+    array: Floats, taps: tuple[npt.NDArray[np.intp], Floats], first: int, *, outside: float = 0.0
+) -> Floats:
+    """Rows of a target from rows of a source that begins at row `first`; tap by tap, in order."""
+    begin, weights = taps
+    out = np.zeros((len(begin), array.shape[1]), np.float32)
+    for tap in range(weights.shape[1]):
+        weight = weights[:, tap, None]
+        row = begin + tap - first
+        there = (row >= 0) & (row < len(array))
+        picked = array[np.clip(row, 0, len(array) - 1)]
+        if not there.all():
+            picked = np.where(there[:, None], picked, np.float32(outside))
+        out += weight * picked
+    return out

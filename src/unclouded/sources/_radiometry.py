@@ -1,0 +1,131 @@
+"""Where offset and quantification come from, decided once for each kind of source. Never guessed."""
+
+from collections.abc import Sequence
+
+from unclouded.core.bands import NAMES
+from unclouded.core.errors import RadiometryError
+from unclouded.core.radiometry import Radiometry
+from unclouded.sources._metadata import OFFSET_SINCE, ProductMetadata, write_baseline
+from unclouded.sources._options import OpenOptions
+
+USUAL_QUANTIFICATION = 10000
+"""In every real product so far."""
+USUAL_OFFSETS = {0, -1000}
+"""In every real product so far."""
+
+
+def of_product(metadata: ProductMetadata, options: OpenOptions, *, where: str) -> Radiometry:
+    """Radiometry of a SAFE product: its own metadata, overruled by what the caller states.
+
+    Without a list of offsets the offset is 0, unless the processing baseline is one that has them.
+
+    Raises:
+        RadiometryError: the metadata contradict themselves or lack a number, and no option states it.
+    """
+    offset = _offset_of(metadata, options, where)
+    quantification = options.quantification or metadata.quantification
+    if quantification is None:
+        raise RadiometryError(
+            f"{where}: expected a QUANTIFICATION_VALUE, found none; "
+            "get the product again, or state it with --quantification"
+        )
+    return Radiometry(
+        offset=offset,
+        quantification=dict.fromkeys(NAMES, float(quantification)),
+        origin=_origin(where, options),
+    )
+
+
+def _offset_of(metadata: ProductMetadata, options: OpenOptions, where: str) -> dict[str, float]:
+    if options.offset is not None:
+        return dict.fromkeys(NAMES, options.offset)
+    if metadata.offset is not None:
+        return dict(metadata.offset)
+    stated = [found for found in (metadata.baseline, metadata.named_baseline) if found is not None]
+    if not stated:
+        raise RadiometryError(
+            f"{where}: expected offsets or a processing baseline that has none, found neither; "
+            "state the offset with --offset (0 before baseline 04.00, -1000 from there on)"
+        )
+    latest = max(stated)
+    if latest >= OFFSET_SINCE:
+        raise RadiometryError(
+            f"{where}: expected RADIO_ADD_OFFSET at processing baseline {write_baseline(latest)}, "
+            "found none; get the product again, or state the offset with --offset"
+        )
+    return dict.fromkeys(NAMES, 0.0)
+
+
+def _origin(where: str, options: OpenOptions) -> str:
+    stated = [
+        name
+        for name, value in (("--offset", options.offset), ("--quantification", options.quantification))
+        if value is not None
+    ]
+    if len(stated) == 2:
+        return ", ".join(stated)
+    return ", ".join([*stated, where])
+
+
+def oddities(metadata: ProductMetadata, radiometry: Radiometry) -> list[str]:
+    """What a user should know of a product's numbers, one line each."""
+    lines = []
+    for name, values, usual in (
+        ("offset", radiometry.offset, USUAL_OFFSETS),
+        ("quantification", radiometry.quantification, {USUAL_QUANTIFICATION}),
+    ):
+        if not set(values.values()) <= usual:
+            expected = " or ".join(f"{value:g}" for value in sorted(usual))
+            lines.append(f"radiometry: expected {name} {expected}, found {radiometry.describe()}; check it")
+    if metadata.offset is not None and metadata.baseline is not None and metadata.baseline < OFFSET_SINCE:
+        lines.append(
+            f"radiometry: processing baseline {write_baseline(metadata.baseline)} is older than offsets are, "
+            "yet the metadata list them; they are applied"
+        )
+    return lines
+
+
+def of_stack(
+    names: Sequence[str],
+    scales: Sequence[float],
+    offsets: Sequence[float],
+    options: OpenOptions,
+    *,
+    where: str,
+    is_float: bool,
+) -> Radiometry:
+    """Radiometry of a raster of several bands: GDAL's scale and offset, overruled by the caller.
+
+    value * scale + offset is (value + offset / scale) / (1 / scale). Scale 1 with offset 0 is what GDAL
+    says where a file says nothing.
+
+    Raises:
+        RadiometryError: the file says nothing and the options do not say both.
+    """
+    silent = [n for n, s, o in zip(names, scales, offsets, strict=True) if (s, o) == (1.0, 0.0) or s <= 0]
+    if silent and not options.states_radiometry:
+        hint = (
+            "--offset 0 --quantification 1 if its numbers are reflectance"
+            if is_float
+            else ("--offset and --quantification (0 and 10000, or -1000 and 10000, for Sentinel-2)")
+        )
+        raise RadiometryError(
+            f"{where}: expected a GDAL scale and offset on each band, found none on {', '.join(silent)}; "
+            f"state {hint}"
+        )
+    own = options.states_radiometry
+    return Radiometry(
+        offset={
+            n: options.offset if options.offset is not None else _tidy(o / s)
+            for n, s, o in zip(names, scales, offsets, strict=True)
+        },
+        quantification={
+            n: options.quantification or _tidy(1 / s) for n, s in zip(names, scales, strict=True)
+        },
+        origin="--offset, --quantification" if own else _origin("GDAL scale and offset", options),
+    )
+
+
+def _tidy(value: float) -> float:
+    """Without the last digits that a division of decimals leaves: 49999.99999999999 is 50000."""
+    return float(f"{value:.12g}")

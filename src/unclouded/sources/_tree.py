@@ -1,0 +1,83 @@
+"""The files of a product, whether it is a folder or a zip that is read in place."""
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from unclouded.core.errors import ProductError
+
+MAX_FILES = 20_000
+"""A long-name product of many granules holds a few thousand files."""
+
+
+class Tree(Protocol):
+    """Files by their path below the product's folder, with `/` between the parts."""
+
+    @property
+    def where(self) -> str:
+        """What to call the product in a message."""
+        ...
+
+    @property
+    def files(self) -> dict[str, int]:
+        """Path -> size, bytes."""
+        ...
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Paths of folders, those without files among them."""
+        ...
+
+    def head(self, name: str, count: int) -> bytes:
+        """The first bytes of a file, at most `count`."""
+        ...
+
+    def raster(self, name: str) -> str:
+        """What GDAL opens to read a file."""
+        ...
+
+
+class Folder:
+    """A product unpacked on disk."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+        self.where = root.name or str(root)
+        self.files, self.folders = _listing(self._root, self.where)
+
+    def head(self, name: str, count: int) -> bytes:
+        """The first bytes of a file, at most `count`.
+
+        Raises:
+            ProductError: the file cannot be read.
+        """
+        try:
+            with (self._root / name).open("rb") as file:
+                return file.read(count)
+        except OSError as err:
+            raise ProductError(
+                f"{self.where}/{name}: cannot be read ({err.strerror}); check its permissions"
+            ) from err
+
+    def raster(self, name: str) -> str:
+        """Path of a file."""
+        return str(self._root / name)
+
+
+def _listing(root: Path, where: str) -> tuple[dict[str, int], tuple[str, ...]]:
+    files: dict[str, int] = {}
+    folders: list[str] = []
+    for folder, below, names in os.walk(root):
+        below.sort()
+        prefix = PurePosixPath(Path(folder).relative_to(root).as_posix())
+        folders += [str(prefix / name) for name in below]
+        for name in sorted(names):
+            path = Path(folder, name)
+            if path.is_file():
+                files[str(prefix / name)] = path.stat().st_size
+        if len(files) > MAX_FILES:
+            raise ProductError(
+                f"{where}: expected a product of at most {MAX_FILES} files, found more; "
+                "give the product's own folder"
+            )
+    return files, tuple(folders)

@@ -1,0 +1,92 @@
+"""Zip archives read in place, after a look at what their directory claims."""
+
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from unclouded.core.errors import ProductError
+from unclouded.sources._tree import MAX_FILES
+
+MAX_BYTES = 50_000_000_000
+"""Unpacked size of all members; a product has below 1 GB, one of many granules some 10 GB."""
+MAX_RATIO = 200
+"""Unpacked : packed of a member above 1 MB; imagery does not shrink, metadata by 20 : 1."""
+
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError)
+
+
+class Archive:
+    """A product in a zip. Nothing is unpacked: GDAL reads members where they lie."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.resolve()
+        self.where = path.name
+        members = _members(self._path, self.where)
+        for member in members:
+            _check(member, self.where)
+        if sum(member.file_size for member in members) > MAX_BYTES:
+            raise ProductError(
+                f"{self.where}: expected at most {MAX_BYTES // 10**9} GB unpacked, "
+                "found more; it is no Sentinel-2 product"
+            )
+        kept = [member for member in members if not stat.S_ISLNK(member.external_attr >> 16)]
+        self.files = {member.filename: member.file_size for member in kept if not member.is_dir()}
+        self.folders = tuple(sorted(_folders(member.filename for member in kept)))
+
+    def head(self, name: str, count: int) -> bytes:
+        """The first bytes of a member, at most `count`.
+
+        Raises:
+            ProductError: the archive is damaged or encrypted.
+        """
+        try:
+            with zipfile.ZipFile(self._path) as archive, archive.open(name) as file:
+                return file.read(count)
+        except _DAMAGE as err:
+            raise ProductError(
+                f"{self.where}: member {name} cannot be unpacked ({err}); get the archive again"
+            ) from err
+
+    def raster(self, name: str) -> str:
+        """GDAL's name of a member; braces keep a path without `.zip` apart from it."""
+        return f"/vsizip/{{{self._path}}}/{name}"
+
+
+def _members(path: Path, where: str) -> list[zipfile.ZipInfo]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except _DAMAGE as err:
+        raise ProductError(
+            f"{where}: expected a whole zip, found one that is cut off or damaged; get the archive again"
+        ) from err
+    if len(members) > MAX_FILES:
+        raise ProductError(
+            f"{where}: expected at most {MAX_FILES} files in the zip, found {len(members)}; "
+            "it is no Sentinel-2 product"
+        )
+    return members
+
+
+def _check(member: zipfile.ZipInfo, where: str) -> None:
+    parts = PurePosixPath(member.filename).parts
+    if ".." in parts or member.filename.startswith("/") or "\\" in member.filename or ":" in parts[0]:
+        raise ProductError(
+            f"{where}: expected names inside the archive, found '{member.filename}', which points out of it; "
+            "do not trust this archive"
+        )
+    if member.file_size > 1_000_000 and member.file_size > MAX_RATIO * max(1, member.compress_size):
+        raise ProductError(
+            f"{where}: expected {member.filename} to shrink by at most {MAX_RATIO} : 1, found "
+            f"{member.file_size} bytes packed into {member.compress_size}; do not trust this archive"
+        )
+
+
+def _folders(names: "object") -> set[str]:
+    return {
+        str(parent)
+        for name in names  # type: ignore[attr-defined]
+        for parent in [*PurePosixPath(name).parents, *([PurePosixPath(name)] if name.endswith("/") else [])]
+        if str(parent) != "."
+    }

@@ -1,0 +1,130 @@
+"""GeoTIFF of several bands, each named in its description: `B04` or a STAC common name such as `red`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from affine import Affine
+
+from unclouded.core.bands import band, expected_at, missing
+from unclouded.core.errors import BandError, ProductError
+from unclouded.core.grid import Grid
+from unclouded.core.product import Identity, Product
+from unclouded.sources import _radiometry
+from unclouded.sources._bands import StackedBand
+from unclouded.sources._options import OpenOptions
+from unclouded.sources._raster import RasterFile, RasterInfo, describe, driver_of, level_grids, raster_file
+
+_NATIVE_GSD = {"landsat": 30.0}
+"""Spacing of sensors other than Sentinel-2, m, by the start of their name; theirs is one for all bands."""
+
+
+def sniff(path: Path) -> bool:
+    """Whether the file is a TIFF by its first bytes, or calls itself one. Never raises."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return driver_of(file.read(16)) == "GTiff" or path.suffix.lower() in {".tif", ".tiff"}
+    except OSError:
+        return False
+
+
+def open_product(path: Path, options: OpenOptions) -> Product:
+    """A GeoTIFF as a product. Sensor and level come from the options, else from the file's tags.
+
+    Raises:
+        RasterError: not a TIFF inside, or damaged.
+        ProductError: no band has a name.
+        BandError: two bands have the same name.
+        RadiometryError: no scale and offset, neither in the file nor in the options.
+    """
+    file = _open(path)
+    info = describe(file)
+    positions, unknown = _positions(info, path.name)
+    names = sorted(positions, key=lambda name: band(name).band_id)
+    radiometry = _radiometry.of_stack(
+        names,
+        [info.scales[positions[name] - 1] for name in names],
+        [info.offsets[positions[name] - 1] for name in names],
+        options,
+        where=path.name,
+        is_float=info.dtype.kind == "f",
+    )
+    sensor, level, notes = _provenance(info, options)
+    grid, placing = _grid(info, names, sensor, options)
+    shapes = [item.shape for item in info.levels[1:]]
+    levels = level_grids(grid, shapes, None)
+    lacking = missing(expected_at(level), names) if sensor == "sentinel-2" and level is not None else ()
+    return Product(
+        identity=Identity(id=path.stem, sensor=sensor, level=level),
+        bands={
+            name: StackedBand(
+                file=file,
+                index=positions[name],
+                others=tuple(positions[other] for other in names if other != name),
+                nodata=info.nodata[positions[name] - 1],
+                zero_is_nodata=radiometry.offset[name] < 0,
+                levels=levels,
+            )
+            for name in names
+        },
+        radiometry=radiometry,
+        grid=grid,
+        missing_bands=lacking,
+        warnings=(*notes, *unknown, *placing, *([f"missing bands: {', '.join(lacking)}"] if lacking else [])),
+    )
+
+
+def _open(path: Path) -> RasterFile:
+    with path.open("rb") as stream:
+        head = stream.read(64)
+    return raster_file(path=str(path.resolve()), head=head, size=path.stat().st_size, where=path.name)
+
+
+def _positions(info: RasterInfo, where: str) -> tuple[dict[str, int], list[str]]:
+    """Band -> position from 1, and a line for the descriptions that name no band of ours."""
+    found: dict[str, int] = {}
+    unknown: list[str] = []
+    for position, description in enumerate(info.names, start=1):
+        try:
+            name = band(description or "").name
+        except BandError:
+            unknown.append(description or f"band {position}, without description")
+            continue
+        if name in found:
+            raise BandError(
+                f"{where}: expected each band once, found {name} as band {found[name]} and {position}; "
+                "rename one of them"
+            )
+        found[name] = position
+    if not found:
+        raise ProductError(
+            f"{where}: expected bands described by their names (B02 or blue, B03 or green …), found "
+            f"{', '.join(unknown)}; set the descriptions, e.g. with rio edit-info or gdal_edit.py"
+        )
+    return found, [f"ignored, no band of reflectance: {', '.join(unknown)}"] if unknown else []
+
+
+def _provenance(info: RasterInfo, options: OpenOptions) -> tuple[str, str | None, list[str]]:
+    """Sensor and level, and a line for what nobody states."""
+    tags = {key.upper(): value.strip() for key, value in info.tags.items()}
+    sensor = (options.sensor or tags.get("SENSOR") or "").lower()
+    level = (options.level or tags.get("LEVEL") or "").upper() or None
+    notes = []
+    if not sensor:
+        sensor = "sentinel-2"
+        notes.append("sensor: not stated; taken as sentinel-2 (tag SENSOR or option)")
+    if level is None:
+        notes.append("processing level: not stated (tag LEVEL or option)")
+    return sensor, level, notes
+
+
+def _grid(info: RasterInfo, names: list[str], sensor: str, options: OpenOptions) -> tuple[Grid, list[str]]:
+    """Own georeference; without one, a spacing that is stated or the sensor's, and a line that says so."""
+    if info.grid.georeferenced:
+        return info.grid, []
+    native = next((gsd for start, gsd in _NATIVE_GSD.items() if sensor.startswith(start)), None)
+    gsd = options.gsd or native or float(min(band(name).gsd for name in names))
+    told = "as stated" if options.gsd else "the native one of its bands; state another with gsd="
+    grid = replace(info.grid, transform=Affine.scale(gsd, -gsd), crs=None)
+    return grid, [f"no georeference: place unknown, spacing {gsd:g} m, {told}"]
