@@ -1,0 +1,197 @@
+"""Batches of patches drawn at random from labelled scenes, and their augmentation. Arrays only."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from unclouded.core.errors import LabelError, OptionError
+from unclouded.patches.scenes import CLEAR_LABEL, CLOUD_LABEL, LabelledScene, pyramid
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """Which patches are drawn, and what is done to them."""
+
+    batch: int = 256
+    """Patches a step."""
+    balanced: bool = True
+    """Whether cloud and clear come equally often; else as often as in the scenes."""
+    scales: tuple[int, ...] = (1,)
+    """Factors by which scenes are also offered coarser, area-averaged."""
+    flips: bool = True
+    """Whether patches are flipped and turned by quarters."""
+    edges: float = 0.0
+    """Share of patches of which a side lies past the scene's edge: zero reflectance, or mirrored."""
+    gain: float = 0.0
+    """Reflectance is multiplied by 1 ± this, one draw a patch."""
+    offset: float = 0.0
+    """± this is added to reflectance, one draw a patch."""
+    noise: float = 0.0
+    """Standard deviation of noise added to each value."""
+
+    def __post_init__(self) -> None:
+        if self.batch < 1 or not self.scales or min(self.scales) < 1:
+            raise OptionError(
+                f"sampling: expected batch and scales of at least 1, found {self.batch} and {self.scales}"
+            )
+        if not 0 <= self.edges <= 1 or min(self.gain, self.offset, self.noise) < 0:
+            raise OptionError(
+                "sampling: expected edges of 0 to 1 and gain, offset and noise of at least 0, found "
+                f"{self.edges}, {self.gain}, {self.offset}, {self.noise}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Patches and their labels."""
+
+    patches: Floats
+    """(n, band, patch, patch) reflectance."""
+    cloud: Floats
+    """(n,): 1 where the pixel at (patch / 2, patch / 2) is cloud, else 0."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pool:
+    """Where the patches of one class, or of all, may be drawn from."""
+
+    scene: npt.NDArray[np.int32]
+    """Which padded scene a pixel belongs to."""
+    pixel: npt.NDArray[np.int64]
+    """Its flat index there."""
+    weight: npt.NDArray[np.float64] | None
+    """Chance of each scene; None: each pixel has the same."""
+
+
+def batches(
+    scenes: Sequence[LabelledScene], patch: int, sampling: Sampling, rng: np.random.Generator
+) -> Iterator[Batch]:
+    """Endless batches; the same generator gives the same batches.
+
+    Raises:
+        LabelError: no scene has a label, or balance is asked for and a class is empty.
+    """
+    levels = pyramid(scenes, sampling.scales, least=patch)
+    padded = [_padded(level.reflectance, patch) for level in levels]
+    pools = _pools(levels, balanced=sampling.balanced)
+    while True:
+        picks = [
+            _draw(pool, part, rng)
+            for pool, part in zip(pools, _parts(sampling.batch, len(pools)), strict=True)
+        ]
+        which, where = (np.concatenate(items) for items in zip(*picks, strict=True))
+        patches = _gather(padded, which, where, [level.cloud.shape[1] for level in levels], patch)
+        labels = np.array([levels[s].cloud.flat[p] for s, p in zip(which, where, strict=True)], np.float32)
+        yield Batch(patches=augment(patches, sampling, rng), cloud=labels)
+
+
+def augment(patches: Floats, sampling: Sampling, rng: np.random.Generator) -> Floats:
+    """Patches (n, band, y, x) as another pass, another day and a scene's edge might show them.
+
+    The labelled pixel (patch / 2, patch / 2) is not the middle of an even patch: flipped, it would lie one
+    pixel aside. So patches come with one row and column more, and are cut after the turn.
+    """
+    if sampling.flips:
+        patches = _turned(patches, rng)
+    side = patches.shape[-1] - 1
+    patches = np.ascontiguousarray(patches[..., :side, :side])
+    count = len(patches)
+    seen = (patches != 0).any(axis=1, keepdims=True)
+    gain = rng.uniform(1 - sampling.gain, 1 + sampling.gain, (count, 1, 1, 1)).astype(np.float32)
+    offset = rng.uniform(-sampling.offset, sampling.offset, (count, 1, 1, 1)).astype(np.float32)
+    patches = patches * gain + offset
+    if sampling.noise:
+        patches = patches + sampling.noise * rng.standard_normal(patches.shape, np.float32)
+    patches = np.where(seen, patches, np.float32(0))
+    return _at_edges(patches, sampling.edges, rng)
+
+
+def _turned(patches: Floats, rng: np.random.Generator) -> Floats:
+    """Each eighth of the batch in one of the eight positions of a square; the order is random anyway."""
+    out = patches.copy()
+    for turn, part in enumerate(np.array_split(rng.permutation(len(patches)), 8)):
+        turned = np.rot90(patches[part], turn % 4, axes=(2, 3))
+        out[part] = turned if turn < 4 else turned[..., ::-1]
+    return out
+
+
+def _at_edges(patches: Floats, share: float, rng: np.random.Generator) -> Floats:
+    """Some patches with all beyond a line zero or mirrored; the labelled pixel stays inside."""
+    side = patches.shape[-1]
+    middle = side // 2
+    chosen = np.flatnonzero(rng.random(len(patches)) < share)
+    for index in chosen:
+        patch = patches[index]
+        view = patch if rng.random() < 1 / 2 else patch.swapaxes(1, 2)
+        if rng.random() < 1 / 2:
+            first = int(rng.integers(0, middle))  # rows before it are past the edge
+            beyond, mirror = np.arange(first), 2 * first - np.arange(first)
+        else:
+            last = int(rng.integers(middle, side - 1))
+            beyond = np.arange(last + 1, side)
+            mirror = 2 * last - beyond
+        view[:, beyond] = view[:, mirror] if rng.random() < 1 / 2 else np.float32(0)
+    return patches
+
+
+def _pools(levels: Sequence[LabelledScene], *, balanced: bool) -> list[_Pool]:
+    wanted = ((CLOUD_LABEL,), (CLEAR_LABEL,)) if balanced else ((CLOUD_LABEL, CLEAR_LABEL),)
+    return [_pool(levels, values, by_scene=balanced) for values in wanted]
+
+
+def _pool(levels: Sequence[LabelledScene], values: tuple[int, ...], *, by_scene: bool) -> _Pool:
+    found = [np.flatnonzero(np.isin(level.cloud, values)) for level in levels]
+    counts = np.array([len(pixels) for pixels in found])
+    if not counts.any():
+        kinds = " or ".join("cloud" if value == CLOUD_LABEL else "clear" for value in values)
+        raise LabelError(
+            f"training scenes: expected pixels labelled {kinds}, found none in {len(levels)}; "
+            "add scenes that have some, or turn balanced off"
+        )
+    # a scene ten times as large is drawn about three times as often: neither crowds the other out
+    weight = np.sqrt(counts) / np.sqrt(counts).sum() if by_scene else None
+    scene = np.repeat(np.arange(len(levels), dtype=np.int32), counts)
+    return _Pool(scene=scene, pixel=np.concatenate(found), weight=weight)
+
+
+def _draw(
+    pool: _Pool, count: int, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    if pool.weight is None:
+        index = rng.integers(0, len(pool.scene), count)
+        return pool.scene[index], pool.pixel[index]
+    starts = np.searchsorted(pool.scene, np.arange(len(pool.weight) + 1))
+    scene = rng.choice(len(pool.weight), count, p=pool.weight)
+    index = rng.integers(starts[scene], starts[scene + 1])
+    return pool.scene[index], pool.pixel[index]
+
+
+def _gather(
+    padded: Sequence[Floats],
+    which: npt.NDArray[np.int32],
+    where: npt.NDArray[np.int64],
+    widths: Sequence[int],
+    patch: int,
+) -> Floats:
+    """Patches (n, band, patch + 1, patch + 1) centred on the pixels, by one gather a scene."""
+    side = patch + 1
+    out = np.empty((len(which), padded[0].shape[0], side, side), np.float32)
+    for scene in np.unique(which):
+        here = np.flatnonzero(which == scene)
+        rows, cols = np.divmod(where[here], widths[scene])
+        windows = np.lib.stride_tricks.sliding_window_view(padded[scene], (side, side), axis=(1, 2))
+        out[here] = windows[:, rows, cols].swapaxes(0, 1)
+    return out
+
+
+def _padded(reflectance: Floats, patch: int) -> Floats:
+    half = patch // 2
+    return np.pad(reflectance, [(0, 0), (half, half), (half, half)])
+
+
+def _parts(total: int, count: int) -> list[int]:
+    return [len(part) for part in np.array_split(np.arange(total), count)]
