@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # More scenes than these are left to the files: a table of 300 lines is read by nobody.
 _SCENES_SHOWN = 20
 # Columns of a table that goes into a file or a pipe, where there is no window to fit: names stay whole.
-_PIPE_WIDTH = 120
+_PIPE_WIDTH = 160
 _TITLES = {
     "accuracy": "accuracy",
     "precision": "precision",
