@@ -1,1 +1,25 @@
-"""synthetic."""
+"""Scenes with known truth: land, clouds and shadows out of a seed, and whole products of them."""
+
+from unclouded.synthetic.clouds import SHADOW_DEPTH, THICK_DEPTH, THIN_DEPTH, CloudLayer
+from unclouded.synthetic.land import LANDSCAPES, Landscape
+from unclouded.synthetic.safe import SafePaths, write_safe
+from unclouded.synthetic.scene import SKIES, Rendered, SceneConfig, add_clouds, render
+from unclouded.synthetic.stack import StackPaths, write_stack
+
+__all__ = [
+    "LANDSCAPES",
+    "SHADOW_DEPTH",
+    "SKIES",
+    "THICK_DEPTH",
+    "THIN_DEPTH",
+    "CloudLayer",
+    "Landscape",
+    "Rendered",
+    "SafePaths",
+    "SceneConfig",
+    "StackPaths",
+    "add_clouds",
+    "render",
+    "write_safe",
+    "write_stack",
+]
