@@ -137,7 +137,7 @@ def count(reference: npt.NDArray[np.uint8], prediction: npt.NDArray[np.uint8]) -
             f"counting: expected equal shapes, found reference {reference.shape} and prediction "
             f"{prediction.shape}; bring both onto one grid first"
         )
-    pair = reference.astype(np.intp).ravel() * SETS + prediction.ravel()
+    pair = reference.ravel().astype(np.uint16) * np.uint16(SETS) + prediction.ravel()
     return Counts(joint=np.bincount(pair, minlength=SETS * SETS).astype(np.int64).reshape(SETS, SETS))
 
 
