@@ -10,6 +10,7 @@ from unclouded.core.counts import TASKS, count
 from unclouded.core.errors import GridError, LabelError, RasterError
 from unclouded.evaluate._pairs import Pair
 from unclouded.evaluate._score import score_pair
+from unclouded.labels import CodesReader
 
 CLOUD = TASKS[0]
 shapes = st.shared(hnp.array_shapes(min_dims=2, max_dims=2, max_side=40), key="shape")
@@ -49,6 +50,23 @@ def test_tiles_of_either_file_and_any_strip_give_the_same(score, tile, strip_px)
     plain = score(prediction, reference).counts
     assert score(prediction, reference, on_prediction=tiled, strip_px=strip_px).counts == plain
     assert plain.pixels == 70 * 40
+
+
+@pytest.mark.parametrize(("strip_px", "rows"), [(40 * 35, 32), (40 * 16, 16), (40 * 10, 10), (1, 1)])
+def test_no_read_is_larger_than_a_strip_nor_cuts_a_row_of_blocks_that_fits(
+    score, monkeypatch, strip_px, rows
+):
+    read, windows = CodesReader.read, []
+
+    def watched(reader, window):
+        windows.append(window)
+        return read(reader, window)
+
+    monkeypatch.setattr(CodesReader, "read", watched)
+    tiled = {"tiled": True, "blockxsize": 16, "blockysize": 16}
+    score(np.zeros((70, 40)), np.zeros((70, 40)), on_reference=tiled, on_prediction=tiled, strip_px=strip_px)
+    assert {window.height for window in windows[:-2]} == {rows}
+    assert windows[-1].height == (70 % rows or rows)
 
 
 @files_are_rewritten

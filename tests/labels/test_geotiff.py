@@ -120,3 +120,14 @@ def test_what_the_file_declares_as_nodata_changes_no_code(write, tmp_path):
     with open_codes(path) as reader:
         assert reader.nodata == 0
     assert ours.read_codes(path).values.tolist() == [[0, 1]]
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_every_real_label_is_read_as_rasterio_reads_it(real_data):
+    files = sorted((real_data / "labels").glob("*/*_lab.tif"))
+    assert len(files) >= 40
+    for file in files:
+        raster = read_codes(file)
+        with rasterio.open(file) as src:
+            np.testing.assert_array_equal(raster.values, src.read(1))
+            assert raster.grid.georeferenced == bool(src.crs)

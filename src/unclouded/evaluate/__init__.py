@@ -34,7 +34,7 @@ def evaluate(
 
     Two GeoTIFFs, or two folders whose files are joined by scene name: the file name without `.tif` and
     without an ending such as `_mask`, `_prediction`, `_reference`, `_truth` or `_label`. Scenes are read in
-    strips, so memory does not grow with them.
+    strips, so that memory does not grow with them beyond GDAL's block cache.
 
     Args:
         prediction: mask or folder of masks.

@@ -13,7 +13,8 @@ from unclouded.evaluate._pairs import Pair
 from unclouded.labels import CodesReader
 
 STRIP_PX = 1 << 22
-"""Pixels compared at a time: 4 Mpx take about 50 MB, whatever the size of the scene."""
+"""Pixels compared at a time. Measured: 133 MiB above the bare import, for scenes of 10980 and of 21960 px a
+side alike, with GDAL's block cache at 64 MB (GDAL_CACHEMAX; its default is 5 % of the machine's memory)."""
 
 
 @dataclass(frozen=True, kw_only=True)
