@@ -17,7 +17,7 @@ through the dense layers as 1 x 1 convolutions. docs/explain/dense-patchcnn.md d
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -155,6 +155,12 @@ class _Graph:
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
+    def split(self, name: str, count: int) -> list[str]:
+        """Names of equal parts of a tensor's channels."""
+        parts = [f"t{len(self.nodes)}_{part}" for part in range(count)]
+        self.nodes.append(helper.make_node("Split", [name], parts, axis=1))
+        return parts
+
 
 def dense_model(weights: PatchWeights) -> ModelProto:
     """The network at every pixel: reflectance (n, band, y, x) -> [1 - p, p] (n, 2, y - patch, x - patch).
@@ -163,9 +169,9 @@ def dense_model(weights: PatchWeights) -> ModelProto:
     longer than the patch.
     """
     graph = _Graph()
-    maps = {(0, 0): Map(name=INPUT)}
-    cells: tuple[int, ...] = (0,) * weights.patch
-    for level, layer in enumerate(weights.convs):
+    maps = _first_maps(graph, weights.convs[0], weights.slope)
+    _, cells = axis_classes((0,) * weights.patch)
+    for level, layer in enumerate(weights.convs[1:], start=1):
         classes, pooled = axis_classes(cells)
         maps = {
             (row, col): _layer_map(
@@ -192,6 +198,49 @@ def patch_model(weights: PatchWeights) -> ModelProto:
     flat = graph.op("Reshape", [flat, graph.ints([-1, weights.dense[0][0].shape[1], 1, 1])])
     _probabilities(graph, _head(graph, weights, flat))
     return _model(graph, channels=weights.convs[0].weight.shape[1], side=side * 2 ** len(weights.convs))
+
+
+# What each element of the first layer's 3-kernel is, for first, inner and last cells. First and last cells
+# are moved by one so that each lies on the inner cell that it is pooled with: first(a) on inner(a + 1).
+_FIRST_KERNELS = ({0: 1, 1: 2}, {0: 0, 1: 1, 2: 2}, {1: 0, 2: 1})
+
+
+def _first_maps(graph: _Graph, layer: ConvLayer, slope: float) -> dict[tuple[int, int], Map]:
+    """The maps of the first layer: all have one source, so that one convolution serves all nine.
+
+    A third of the multiplications of nine convolutions with their own variants, and no input is copied.
+    """
+    filters, channels = layer.weight.shape[:2]
+    kernel = np.zeros((3, 3, filters, channels, 3, 3), np.float32)
+    for (i, down), (j, across) in product(enumerate(_FIRST_KERNELS), repeat=2):
+        for (y, from_y), (x, from_x) in product(down.items(), across.items()):
+            kernel[i, j, :, :, y, x] = layer.weight[:, :, from_y, from_x]
+    inputs = [INPUT, graph.const(kernel.reshape(-1, channels, 3, 3)), graph.const(np.tile(layer.bias, 9))]
+    name = _activated(graph, graph.op("Conv", inputs, kernel_shape=[3, 3]), slope)
+    if layer.norm is not None:
+        name = _scaled(graph, name, *(np.tile(value, 9) for value in layer.norm))
+    inside = Span(start=1, trim=1)
+    by_row = _pooled_thirds(graph, Map(name=name, rows=inside, cols=inside), along_rows=True)
+    return {
+        (row, col): item
+        for row, third in enumerate(by_row)
+        for col, item in enumerate(_pooled_thirds(graph, third, along_rows=False))
+    }
+
+
+def _pooled_thirds(graph: _Graph, item: Map, *, along_rows: bool) -> tuple[Map, Map, Map]:
+    """Classes first, inner and last of one axis, out of the thirds of a map's channels."""
+    first, inner, last = graph.split(item.name, 3)
+    early = Span(start=0, trim=2)
+    return (
+        Map(
+            name=graph.op("Max", [first, inner]),
+            rows=early if along_rows else item.rows,
+            cols=item.cols if along_rows else early,
+        ),
+        _pooled(graph, replace(item, name=inner), 1, along_rows=along_rows, along_cols=not along_rows),
+        replace(item, name=graph.op("Max", [inner, last])),
+    )
 
 
 def _layer_map(
@@ -287,8 +336,12 @@ def _activated(graph: _Graph, name: str, slope: float) -> str:
 def _normalised(graph: _Graph, name: str, layer: ConvLayer, *, variants: int) -> str:
     if layer.norm is None:
         return name
-    scale, shift = (graph.const(np.repeat(value, variants)[:, None, None]) for value in layer.norm)
-    return graph.op("Add", [graph.op("Mul", [name, scale]), shift])
+    return _scaled(graph, name, *(np.repeat(value, variants) for value in layer.norm))
+
+
+def _scaled(graph: _Graph, name: str, scale: Floats, shift: Floats) -> str:
+    scaled = graph.op("Mul", [name, graph.const(scale[:, None, None])])
+    return graph.op("Add", [scaled, graph.const(shift[:, None, None])])
 
 
 def _strongest(graph: _Graph, name: str, variants: int) -> str:
