@@ -113,12 +113,16 @@ def _axes(source: Grid, target: Grid) -> tuple[Axis, Axis]:
         raise GridError(
             f"bands: expected one coordinate system, found {source.crs} and {target.crs}; reproject one first"
         )
-    t = ~source.transform * target.transform
-    if max(abs(t.b), abs(t.d)) > 1e-9 * max(abs(t.a), abs(t.e)) or min(t.a, t.e) <= 0:
+    inverse, t = ~source.transform, target.transform
+    across, down = inverse.a * t.a + inverse.b * t.d, inverse.d * t.b + inverse.e * t.e
+    skew = max(abs(inverse.a * t.b + inverse.b * t.e), abs(inverse.d * t.a + inverse.e * t.d))
+    if skew > 1e-9 * max(abs(across), abs(down)) or min(across, down) <= 0:
         raise GridError("bands: expected grids along the same axes, found them turned; resample them first")
+    left = inverse.a * t.c + inverse.b * t.f + inverse.c
+    top = inverse.d * t.c + inverse.e * t.f + inverse.f
     return (
-        Axis(scale=round(t.e, 9), start=round(t.f, 6) + 0.0, length=source.height),
-        Axis(scale=round(t.a, 9), start=round(t.c, 6) + 0.0, length=source.width),
+        Axis(scale=round(down, 9), start=round(top, 6) + 0.0, length=source.height),
+        Axis(scale=round(across, 9), start=round(left, 6) + 0.0, length=source.width),
     )
 
 

@@ -11,6 +11,7 @@ from unclouded.core.errors import ProductError
 from unclouded.core.product import Product
 from unclouded.core.registry import names
 from unclouded.sources._options import OpenOptions
+from unclouded.sources._text import shown
 
 __all__ = ["OpenOptions", "open_product"]
 
@@ -23,14 +24,16 @@ def open_product(path: Path, options: OpenOptions) -> Product:
         RadiometryError: reflectance cannot be derived and the options do not say how.
     """
     if not path.exists():
-        raise ProductError(f"{path.name}: expected a product, found nothing at that path; check the path")
+        raise ProductError(
+            f"{shown(path.name)}: expected a product, found nothing at that path; check the path"
+        )
     for name in names(__name__):
         reader = import_module(f"{__name__}.{name}")
         if reader.sniff(path):
             product: Product = reader.open_product(path, options)
             return product
     raise ProductError(
-        f"{path.name}: expected a Sentinel-2 .SAFE folder or .zip, or a GeoTIFF with named bands, "
+        f"{shown(path.name)}: expected a Sentinel-2 .SAFE folder or .zip, or a GeoTIFF with named bands, "
         f"found {_kind(path)}; give the product itself"
     )
 

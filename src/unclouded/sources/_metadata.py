@@ -15,6 +15,7 @@ from unclouded.core.bands import NAMES
 from unclouded.core.errors import ProductError, RadiometryError
 from unclouded.core.grid import Grid
 from unclouded.sources import _xml
+from unclouded.sources._text import shown
 
 OFFSET_SINCE = (4, 0)
 """First processing baseline whose numbers carry an offset (ESA, processing baseline 04.00)."""
@@ -110,7 +111,7 @@ def _level(root: Element, where: str) -> str:
     if found is None or "User_Product" not in _xml.local_name(root):
         raise ProductError(
             f"{where}: expected metadata of a Level-1C or Level-2A user product, "
-            f"found <{_xml.local_name(root)}> of level '{stated}'; give a Sentinel-2 product"
+            f"found <{shown(_xml.local_name(root))}> of level '{shown(stated)}'; give a Sentinel-2 product"
         )
     return f"L{found[1]}"
 
@@ -136,7 +137,7 @@ def _quantification(root: Element, where: str) -> float | None:
     value = next(iter(values))
     if len(values) > 1 or value is None or value <= 0:
         raise RadiometryError(
-            f"{where}: expected one QUANTIFICATION_VALUE above 0, found {', '.join(map(str, found))}; "
+            f"{where}: expected one QUANTIFICATION_VALUE above 0, found {shown(', '.join(map(str, found)))}; "
             "get the product again, or state it with --quantification"
         )
     return value

@@ -5,8 +5,11 @@ import numpy.typing as npt
 
 Bool = npt.NDArray[np.bool_]
 
-OPENING_PX = 1
-"""Zeros count as the outside of a swath where they fill a square of 2 * OPENING_PX + 1 samples."""
+CORE_PX = 1
+"""Zeros are the outside of a swath where they fill a square of 2 * CORE_PX + 1 samples ..."""
+SPREAD_PX = 8
+"""... and where they hang together with one within this many samples: the thin wedge between the edge of
+a swath and that of the tile. Bounded, so that a window's surroundings are."""
 
 
 def reach_of_wavelet(*, reversible: bool) -> int:
@@ -24,22 +27,25 @@ def reach_of_wavelet(*, reversible: bool) -> int:
 def untouched_by_zeros(dn: npt.NDArray[np.generic], *, reach: int) -> Bool:
     """Samples of a wavelet level that no nodata has touched. (y, x) -> bool (y, x).
 
-    A sample of 0 is unusable. Zeros that fill 3 x 3 samples are the outside of the swath and spoil all
-    that lies within `reach` of them. Fewer zeros are not: beside a bright cloud the low-pass dips below
-    0 over dark water and is clipped there. What lies outside of the array counts as zero.
-    Nodata narrower than the wavelet's support (12 px of full resolution at level 2) leaves no zero
+    A sample of 0 is unusable. Zeros that fill 3 x 3 samples, and those that hang together with them, are
+    the outside of the swath and spoil all that lies within `reach` of them. Fewer zeros do not: beside
+    a bright cloud the low-pass dips below 0 over dark water and is clipped there. What lies outside of
+    the array counts as zero.
+    Nodata narrower than the wavelet's support (13 px of full resolution at level 2) leaves no zero
     and is not seen here.
     """
     zero = dn == 0
     if not zero.any():
         return np.ones(dn.shape, np.bool_)
-    area = ~grown(~zero, OPENING_PX)
-    return np.asarray(~(zero | grown(area, OPENING_PX + reach)))
+    area = ~grown(~zero, CORE_PX)
+    for _ in range(CORE_PX + SPREAD_PX):
+        area = grown(area, 1) & zero
+    return np.asarray(~(zero | grown(area, reach)))
 
 
 def context_of(reach: int) -> int:
     """How many px around a window decide over its pixels."""
-    return reach + 2 * OPENING_PX
+    return reach + SPREAD_PX + 2 * CORE_PX
 
 
 def grown(mask: Bool, radius: int) -> Bool:

@@ -208,12 +208,24 @@ def level_grids(grid: Grid, shapes: list[tuple[int, int]], header: Jp2Header | N
     grids = [grid]
     for level, (height, width) in enumerate(shapes, start=1):
         if header is not None:
-            step = 2**level
-            place = grid.transform * Affine.translation(-(step - 1) / 2, -(step - 1) / 2) * Affine.scale(step)
+            place = stepped(grid.transform, 2**level, 2**level, before=(2**level - 1) / 2)
         else:
-            place = grid.transform * Affine.scale(grid.width / width, grid.height / height)
+            place = stepped(grid.transform, grid.width / width, grid.height / height)
         grids.append(Grid(height=height, width=width, transform=place, crs=grid.crs))
     return tuple(grids)
+
+
+def stepped(transform: Affine, across: float, down: float, *, before: float = 0.0) -> Affine:
+    """The transform with pixels `across` x `down` times as big, begun `before` px ahead on both axes."""
+    t = transform  # spelt out: affine 2 multiplies with *, affine 3 with @
+    return Affine(
+        t.a * across,
+        t.b * down,
+        t.c - before * (t.a + t.b),
+        t.d * across,
+        t.e * down,
+        t.f - before * (t.d + t.e),
+    )
 
 
 def _grid_of(dataset: DatasetReader) -> Grid:

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from unclouded.core.errors import ProductError
+from unclouded.sources._text import shown
 
 MAX_FILES = 20_000
 """A long-name product of many granules holds a few thousand files."""
@@ -42,7 +43,7 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
-        self.where = root.name or str(root)
+        self.where = shown(root.name or root)
         self.files, self.folders = _listing(self._root, self.where)
 
     def head(self, name: str, count: int) -> bytes:

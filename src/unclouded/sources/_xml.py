@@ -11,6 +11,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from unclouded.core.errors import ProductError
+from unclouded.sources._text import shown
 
 MAX_BYTES = 20_000_000
 """Product and tile metadata are below 1 MB; the largest datastrip file seen has 13 MB."""
@@ -37,7 +38,9 @@ def parse(data: bytes, *, where: str) -> Element:
             "do not trust this product"
         ) from err
     except (ParseError, LookupError, ValueError) as err:  # the latter two: encodings unknown or broken
-        raise ProductError(f"{where}: expected well-formed XML, found {err}; get the product again") from err
+        raise ProductError(
+            f"{where}: expected well-formed XML, found {shown(err)}; get the product again"
+        ) from err
     return root
 
 

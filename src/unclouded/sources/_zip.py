@@ -3,9 +3,11 @@
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from unclouded.core.errors import ProductError
+from unclouded.sources._text import shown
 from unclouded.sources._tree import MAX_FILES
 
 MAX_BYTES = 50_000_000_000
@@ -21,7 +23,7 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()
-        self.where = path.name
+        self.where = shown(path.name)
         members = _members(self._path, self.where)
         for member in members:
             _check(member, self.where)
@@ -45,7 +47,7 @@ class Archive:
                 return file.read(count)
         except _DAMAGE as err:
             raise ProductError(
-                f"{self.where}: member {name} cannot be unpacked ({err}); get the archive again"
+                f"{self.where}: member {shown(name)} cannot be unpacked ({shown(err)}); get the archive again"
             ) from err
 
     def raster(self, name: str) -> str:
@@ -70,23 +72,24 @@ def _members(path: Path, where: str) -> list[zipfile.ZipInfo]:
 
 
 def _check(member: zipfile.ZipInfo, where: str) -> None:
-    parts = PurePosixPath(member.filename).parts
-    if ".." in parts or member.filename.startswith("/") or "\\" in member.filename or ":" in parts[0]:
+    name = member.filename
+    parts = PurePosixPath(name).parts
+    if not parts or ".." in parts or name.startswith("/") or "\\" in name or ":" in parts[0]:
         raise ProductError(
-            f"{where}: expected names inside the archive, found '{member.filename}', which points out of it; "
+            f"{where}: expected names inside the archive, found '{shown(name)}', which points out of it; "
             "do not trust this archive"
         )
     if member.file_size > 1_000_000 and member.file_size > MAX_RATIO * max(1, member.compress_size):
         raise ProductError(
-            f"{where}: expected {member.filename} to shrink by at most {MAX_RATIO} : 1, found "
+            f"{where}: expected {shown(name)} to shrink by at most {MAX_RATIO} : 1, found "
             f"{member.file_size} bytes packed into {member.compress_size}; do not trust this archive"
         )
 
 
-def _folders(names: "object") -> set[str]:
+def _folders(names: Iterable[str]) -> set[str]:
     return {
         str(parent)
-        for name in names  # type: ignore[attr-defined]
+        for name in names
         for parent in [*PurePosixPath(name).parents, *([PurePosixPath(name)] if name.endswith("/") else [])]
         if str(parent) != "."
     }

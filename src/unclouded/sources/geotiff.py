@@ -13,6 +13,7 @@ from unclouded.sources import _radiometry
 from unclouded.sources._bands import StackedBand
 from unclouded.sources._options import OpenOptions
 from unclouded.sources._raster import RasterFile, RasterInfo, describe, driver_of, level_grids, raster_file
+from unclouded.sources._text import shown
 
 _NATIVE_GSD = {"landsat": 30.0}
 """Spacing of sensors other than Sentinel-2, m, by the start of their name; theirs is one for all bands."""
@@ -40,14 +41,14 @@ def open_product(path: Path, options: OpenOptions) -> Product:
     """
     file = _open(path)
     info = describe(file)
-    positions, unknown = _positions(info, path.name)
+    positions, unknown = _positions(info, shown(path.name))
     names = sorted(positions, key=lambda name: band(name).band_id)
     radiometry = _radiometry.of_stack(
         names,
         [info.scales[positions[name] - 1] for name in names],
         [info.offsets[positions[name] - 1] for name in names],
         options,
-        where=path.name,
+        where=shown(path.name),
         is_float=info.dtype.kind == "f",
     )
     sensor, level, notes = _provenance(info, options)
@@ -78,7 +79,7 @@ def open_product(path: Path, options: OpenOptions) -> Product:
 def _open(path: Path) -> RasterFile:
     with path.open("rb") as stream:
         head = stream.read(64)
-    return raster_file(path=str(path.resolve()), head=head, size=path.stat().st_size, where=path.name)
+    return raster_file(path=str(path.resolve()), head=head, size=path.stat().st_size, where=shown(path.name))
 
 
 def _positions(info: RasterInfo, where: str) -> tuple[dict[str, int], list[str]]:
@@ -89,7 +90,7 @@ def _positions(info: RasterInfo, where: str) -> tuple[dict[str, int], list[str]]
         try:
             name = band(description or "").name
         except BandError:
-            unknown.append(description or f"band {position}, without description")
+            unknown.append(shown(description, 40) if description else f"band {position}, without description")
             continue
         if name in found:
             raise BandError(

@@ -16,7 +16,8 @@ from unclouded.sources._bands import FileBand
 from unclouded.sources._jp2 import HEAD_BYTES
 from unclouded.sources._metadata import ProductMetadata, TileMetadata, write_baseline
 from unclouded.sources._options import OpenOptions
-from unclouded.sources._raster import RasterFile, RasterInfo, describe, level_grids, raster_file
+from unclouded.sources._raster import RasterFile, RasterInfo, describe, level_grids, raster_file, stepped
+from unclouded.sources._text import shown
 from unclouded.sources._tree import Folder, Tree
 from unclouded.sources._zip import Archive
 
@@ -26,14 +27,14 @@ _BAND_FILE = re.compile(r"\w*_(B\d[\dA])\.jp2", re.IGNORECASE)
 _TILE_NAME = re.compile(r"_T(\d{2}[A-Z]{3})_")
 _SANE_URI = re.compile(r"S2[A-Z]_\w{10,100}", re.ASCII)
 _DEPTH = 2
-"""How many folders down a product may lie: a zip may hold `NAME.SAFE/`, a folder `NAME/NAME.SAFE/`."""
+"""How deep the product's metadata may lie: a zip holds `NAME.SAFE/MTD_MSIL1C.xml`, or the file itself."""
 
 
 def sniff(path: Path) -> bool:
     """Whether the path looks like a product, whole or not. Never raises."""
     try:
         if path.is_dir():
-            return path.suffix.upper() == ".SAFE" or _holds_metadata(path)
+            return path.suffix.upper() == ".SAFE" or _holds_metadata(path) or _only_product(path) is not None
         if _PRODUCT_XML.fullmatch(path.name):
             return True
         with path.open("rb") as file:
@@ -51,14 +52,15 @@ def open_product(path: Path, options: OpenOptions) -> Product:
         RasterError: none of its bands can be opened.
     """
     tree, root, xml = _locate(path)
+    where = shown(_base(xml))
     metadata = _metadata.parse_product(
-        _xml.parse(tree.head(xml, _xml.MAX_BYTES + 1), where=_base(xml)), where=_base(xml)
+        _xml.parse(tree.head(xml, _xml.MAX_BYTES + 1), where=where), where=where
     )
     if metadata.level != "L1C":
         raise ProductError(
             f"{tree.where}: expected a Level-1C product, found {metadata.level}; Level-2A is not read yet"
         )
-    radiometry = _radiometry.of_product(metadata, options, where=_base(xml))
+    radiometry = _radiometry.of_product(metadata, options, where=where)
     granule, ignored = _choose(_granules(tree, root), options.granule, tree.where)
     tile = _tile_metadata(tree, granule)
     bands, damaged = _open_bands(tree, granule)
@@ -102,21 +104,31 @@ def _base(name: str) -> str:
 
 
 def _holds_metadata(folder: Path) -> bool:
-    children = list(folder.iterdir())
-    inside = [child for child in children if child.is_dir() and child.suffix.upper() == ".SAFE"]
-    return any(_PRODUCT_XML.fullmatch(child.name) for child in children) or len(inside) == 1
+    return any(_PRODUCT_XML.fullmatch(child.name) for child in folder.iterdir())
+
+
+def _only_product(folder: Path) -> Path | None:
+    """The one `.SAFE` folder in a folder, as unzipping into a folder of the product's name leaves it."""
+    inside = [child for child in folder.iterdir() if child.is_dir() and child.suffix.upper() == ".SAFE"]
+    return inside[0] if len(inside) == 1 else None
+
+
+def _tree(path: Path) -> Tree:
+    if _PRODUCT_XML.fullmatch(path.name):
+        return Folder(path.parent)
+    if path.is_dir():
+        nested = None if _holds_metadata(path) else _only_product(path)
+        return Folder(nested or path)
+    return Archive(path)
 
 
 def _locate(path: Path) -> tuple[Tree, PurePosixPath, str]:
     """The product's files, the folder in them that is its root, and its metadata file."""
-    if path.is_dir() or _PRODUCT_XML.fullmatch(path.name):
-        tree: Tree = Folder(path if path.is_dir() else path.parent)
-    else:
-        tree = Archive(path)
+    tree = _tree(path)
     found = [name for name in tree.files if _PRODUCT_XML.fullmatch(_base(name))]
     found = [name for name in found if len(PurePosixPath(name).parts) <= _DEPTH]
     if len(found) != 1:
-        what = "none" if not found else ", ".join(found)
+        what = "none" if not found else shown(", ".join(found))
         raise ProductError(
             f"{tree.where}: expected one MTD_MSIL1C.xml (or S2?_OPER_MTD_SAFL1C_*.xml), found {what}; "
             "get the product again, or give the one that is meant"
@@ -157,7 +169,7 @@ def _choose(granules: list[_Granule], wanted: str | None, where: str) -> tuple[_
     if wanted is not None:
         usable = [g for g in usable if wanted == g.name or wanted.upper().removeprefix("T") == g.tile]
         if len(usable) != 1:
-            raise ProductError(f"{where}: expected granule '{wanted}' among {known}; name one of them")
+            raise ProductError(f"{where}: expected granule '{shown(wanted)}' among {known}; name one of them")
     if len(usable) > 1:
         raise ProductError(
             f"{where}: expected one granule, found {len(usable)}: {known}; choose one with granule="
@@ -169,7 +181,7 @@ def _tile_metadata(tree: Tree, granule: _Granule) -> TileMetadata:
     if granule.xml is None:
         return TileMetadata(tile=granule.tile, sensing_time=None, sun_zenith=None, sun_azimuth=None, grids={})
     data = tree.head(granule.xml, _xml.MAX_BYTES + 1)
-    return _metadata.parse_tile(_xml.parse(data, where=_base(granule.xml)))
+    return _metadata.parse_tile(_xml.parse(data, where=shown(_base(granule.xml))))
 
 
 def _open_bands(
@@ -187,7 +199,7 @@ def _open_bands(
                 path=tree.raster(path),
                 head=tree.head(path, HEAD_BYTES),
                 size=tree.files[path],
-                where=f"{name} ({_base(path)})",
+                where=f"{name} ({shown(_base(path))})",
             )
             bands[name] = (file, describe(file))
         except RasterError as err:
@@ -206,8 +218,8 @@ def _grid_for(name: str, info: RasterInfo, grids: Mapping[int, Grid]) -> Grid:
     height, width = info.grid.shape
     if tile is None:
         return Grid(height=height, width=width, transform=Affine.scale(gsd, -gsd), crs=None)
-    scale = Affine.scale(tile.width / width, tile.height / height)
-    return Grid(height=height, width=width, transform=tile.transform * scale, crs=tile.crs)
+    place = stepped(tile.transform, tile.width / width, tile.height / height)
+    return Grid(height=height, width=width, transform=place, crs=tile.crs)
 
 
 def _reader(file: RasterFile, info: RasterInfo, grid: Grid) -> FileBand:

@@ -1,1 +1,1 @@
-"""testing."""
+"""Fakes and contract suites, for our tests and for yours. Public."""

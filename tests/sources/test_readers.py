@@ -1,0 +1,57 @@
+"""Every reader found keeps the contract of `unclouded.testing.readers`."""
+
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from unclouded.core.errors import ProductError
+from unclouded.core.registry import names
+from unclouded.sources import OpenOptions, open_product
+from unclouded.testing.products import FakeSafe, write_fake_geotiff, write_fake_safe
+from unclouded.testing.readers import check_product, check_sniff, hostile_paths
+
+READERS = names("unclouded.sources")
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_sniffing_never_raises_and_failing_to_open_is_one_line(name, tmp_path):
+    reader = import_module(f"unclouded.sources.{name}")
+    for path in hostile_paths(tmp_path / "hostile"):
+        check_sniff(reader, path)
+
+
+def test_no_path_is_claimed_by_two_readers(tmp_path):
+    readers = [import_module(f"unclouded.sources.{name}") for name in READERS]
+    for path in hostile_paths(tmp_path / "hostile"):
+        assert sum(reader.sniff(path) for reader in readers) <= 1, path.name
+
+
+def test_products_of_every_kind_keep_the_contract(tmp_path):
+    stack = np.arange(1, 3 * 40 * 50 + 1, dtype=np.uint16).reshape(3, 40, 50)
+    made = [
+        write_fake_safe(tmp_path, FakeSafe(size_60m=24)),
+        write_fake_geotiff(tmp_path / "a.tif", stack, ("red", "B02", "nir08"), scale=1e-4),
+    ]
+    for path in made:
+        check_product(open_product(path, OpenOptions()))
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (lambda p: p, "nothing at that path"),
+        (lambda p: p.mkdir() or p, "a folder without MTD_MSIL1C.xml"),
+        (lambda p: p.write_text("hello") and p, "a file of another kind"),
+        (lambda p: p.write_bytes(bytes(range(255, 0, -1))) and p, "a file of another kind"),
+        (lambda p: p.touch() or p, "an empty file"),
+    ],
+)
+def test_what_is_no_product_is_named(tmp_path, make, found):
+    with pytest.raises(ProductError) as error:
+        open_product(make(tmp_path / "thing"), OpenOptions())
+    message = str(error.value)
+    assert message.startswith("thing: expected a")
+    assert found in message
+    assert str(tmp_path) not in message
+    assert len(message.splitlines()) == 1
