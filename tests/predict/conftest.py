@@ -25,7 +25,8 @@ class ArrayScene:
         height, width = self.valid.shape
         return Grid(height=height, width=width, transform=Affine.scale(60, -60), crs="EPSG:32632")
 
-    def read(self, bands, window: Window) -> Reading:
+    def read(self, bands, window: Window, *, threads: int) -> Reading:
+        assert threads == 1
         assert len(bands) == len(self.reflectance)
         rows, cols = window.slices
         assert min(window.row_off, window.col_off) >= 0

@@ -58,10 +58,8 @@ _TITLES = {
 )
 @click.option(
     "--prediction-legend",
-    default="unclouded",
-    show_default=True,
     metavar="NAME",
-    help="What the predictions' codes mean.",
+    help="What the predictions' codes mean. Default: what their tags say, as our masks do, else unclouded.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what metrics.json holds, instead of tables.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar and no warnings.")
@@ -71,7 +69,7 @@ def command(
     reference: Path,
     output: Path | None,
     legend: str,
-    prediction_legend: str,
+    prediction_legend: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:

@@ -58,6 +58,12 @@ if TYPE_CHECKING:
 )
 @click.option("--sensor", metavar="NAME", help="Of a GeoTIFF without a SENSOR tag, e.g. sentinel-2.")
 @click.option("--level", metavar="LEVEL", help="Of a GeoTIFF without a LEVEL tag: L1C or L2A.")
+@click.option(
+    "--pixel-size",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="METRES",
+    help="Spacing of a source that carries no georeference.",
+)
 @click.option("--allow-level-mismatch", is_flag=True, help="Run a model on a level it was not made for.")
 @click.option("--preview/--no-preview", default=True, show_default=True, help="Write a picture of each mask.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")

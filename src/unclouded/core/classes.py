@@ -43,6 +43,8 @@ CLOUD: frozenset[int] = frozenset({THICK, THIN})
 """What "cloud" means where a mask does not tell thick from thin."""
 
 EVERY_CLASS: frozenset[int] = frozenset(item.code for item in CLASSES)
+LEGEND_TAG = "UNCLOUDED_LEGEND"
+"""Metadata tag under which a raster of ours names its legend."""
 IGNORE: frozenset[int] = frozenset()
 """A pixel that counts nowhere."""
 

@@ -42,6 +42,11 @@ class Grid:
         return self.crs is not None
 
     @property
+    def spacing_known(self) -> bool:
+        """Whether `pixel_size` is in metres: some rasters state a spacing and no place, others neither."""
+        return self.georeferenced or self.transform != Affine.identity()
+
+    @property
     def geographic(self) -> bool:
         """Whether map coordinates are degrees."""
         return self.crs is not None and (

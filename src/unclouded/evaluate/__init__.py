@@ -5,13 +5,14 @@ before and after the room has been imported.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from types import ModuleType
 
 from unclouded import labels
+from unclouded.core.errors import LabelError
 from unclouded.evaluate._pairs import join, scene_name
 from unclouded.evaluate._report import confusion_csv, metrics_csv, to_dict, to_json
 from unclouded.evaluate._result import Evaluation
@@ -26,7 +27,7 @@ def evaluate(
     reference: str | PathLike[str],
     *,
     legend: str = "unclouded",
-    prediction_legend: str = "unclouded",
+    prediction_legend: str | None = None,
     output: str | PathLike[str] | None = None,
     on_scene: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
@@ -40,7 +41,8 @@ def evaluate(
         prediction: mask or folder of masks.
         reference: the same, on the same grids.
         legend: label set of the references; `unclouded.labels.names()` has all.
-        prediction_legend: label set of the predictions.
+        prediction_legend: label set of the predictions; None: the one that the files name in their tags, as
+            masks of unclouded do, else `unclouded`.
         output: folder for `confusion_matrix.csv`, `metrics.csv` and `metrics.json`; nothing is written
             without it.
         on_scene: called after each scene with how many are done and how many there are.
@@ -59,8 +61,10 @@ def evaluate(
         print(result.pooled("cloud")["f1"], result.mean("cloud_shadow")["recall"])
     """
     labels.legend(legend)
-    labels.legend(prediction_legend)
+    if prediction_legend is not None:
+        labels.legend(prediction_legend)
     found = join(Path(prediction), Path(reference))
+    prediction_legend = prediction_legend or _stated_legend([pair.prediction for pair in found.pairs])
     if output is not None:
         prepare_folder(Path(output))
     scenes: list[SceneScore] = []
@@ -78,6 +82,18 @@ def evaluate(
         unmatched_references=found.unmatched_references,
     )
     return result if output is None else write(result, Path(output))
+
+
+def _stated_legend(predictions: Sequence[Path]) -> str:
+    """The one legend that all predictions name; ours where they name none."""
+    stated = {labels.stated_legend(path) or "unclouded": path for path in predictions}
+    if len(stated) > 1:
+        found = ", ".join(f"{name} ({path.name})" for name, path in sorted(stated.items()))
+        raise LabelError(
+            f"predictions: expected one legend for all, found {found}; "
+            "evaluate them apart, or state --prediction-legend"
+        )
+    return next(iter(stated))
 
 
 def write(result: Evaluation, folder: Path) -> Evaluation:

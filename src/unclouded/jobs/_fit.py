@@ -37,14 +37,14 @@ def check_fit(scene: Scene, spec: ModelSpec, *, allow_level_mismatch: bool) -> N
         )
 
 
-def notes(scene: Scene, spec: ModelSpec, *, asked_gsd: float | None) -> tuple[str, ...]:
+def notes(scene: Scene, spec: ModelSpec) -> tuple[str, ...]:
     """What a user should know of this model on this scene, a line each."""
     found = []
     if scene.level not in spec.levels:
         found.append(f"{spec.name} was made for {' or '.join(spec.levels)}, this is {scene.level}")
     if scene.sensor not in spec.sensors:
         found.append(f"{spec.name} was made for {' or '.join(spec.sensors)}, this is {scene.sensor}")
-    if scene.grid.georeferenced or asked_gsd is not None:
+    if scene.grid.spacing_known:
         found.extend(_spacing_note(scene.pixel_size, spec))
     if not spec.recommended and spec.why:
         found.append(f"{spec.name} is not recommended: {spec.why}")

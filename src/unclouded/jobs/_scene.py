@@ -1,10 +1,13 @@
 """One scene end to end: check, predict, write."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from unclouded._version import __version__
+from unclouded.core.classes import CLEAR, LEGEND_TAG, THICK
+from unclouded.core.errors import OptionError
 from unclouded.core.spec import ModelSpec
 from unclouded.jobs._fit import check_fit, legend_of, notes
 from unclouded.jobs._tally import Tally
@@ -39,6 +42,8 @@ class MaskOptions:
     """Sensor of a source that does not name it."""
     level: str | None = None
     """Processing level of a source that does not name it."""
+    pixel_size: float | None = None
+    """Spacing of a source that carries no georeference, m; None: it is masked pixel by pixel."""
     allow_level_mismatch: bool = False
     """Run a model on a level that it was not made for."""
     preview: bool = True
@@ -71,6 +76,7 @@ def open_for(source: str | Path, options: MaskOptions) -> Scene:
         quantification=options.quantification,
         sensor=options.sensor,
         level=options.level,
+        gsd=options.pixel_size,
     )
 
 
@@ -87,7 +93,7 @@ def mask_scene(
     """
     spec = model.spec
     check_fit(scene, spec, allow_level_mismatch=options.allow_level_mismatch)
-    target = scene.at(options.gsd or spec.best_gsd_m)
+    target = _target(scene, spec, options)
     tally = Tally(spec=spec, shape=target.grid.shape)
     mask = folder / f"{scene.id}_mask.tif"
     write_mask(
@@ -105,8 +111,20 @@ def mask_scene(
         shares={item.name: tally.shares()[item.code] for item in legend_of(spec) if tally.shares()},
         valid_share=tally.valid_share(),
         radiometry=scene.radiometry.describe(),
-        warnings=(*target.warnings, *notes(target, spec, asked_gsd=options.gsd), *tally.warnings()),
+        warnings=(*target.warnings, *notes(target, spec), *tally.warnings()),
     )
+
+
+def _target(scene: Scene, spec: ModelSpec, options: MaskOptions) -> Scene:
+    """The scene at the spacing of the mask; as it is where its own spacing is unknown."""
+    if scene.grid.spacing_known:
+        return scene.at(options.gsd or spec.best_gsd_m)
+    if options.gsd is not None:
+        raise OptionError(
+            f"{scene.id}: --gsd {options.gsd:g} cannot be met: the source carries no georeference; "
+            "state its own spacing with --pixel-size"
+        )
+    return scene
 
 
 def _parts(
@@ -116,7 +134,8 @@ def _parts(
     pixels = scene.grid.height * scene.grid.width
     done = 0
     progress(scene.id, 0.0)
-    for prediction in predict(scene, model, Windowing(size=options.window, edge=options.edge)):
+    windowing = Windowing(size=options.window, edge=options.edge, threads=os.cpu_count() or 1)
+    for prediction in predict(scene, model, windowing):
         codes = to_codes(prediction, model.spec)
         tally.add(prediction, codes)
         yield prediction.window, codes
@@ -152,6 +171,7 @@ def _tags(scene: Scene, model: Model, options: MaskOptions) -> dict[str, str]:
         "UNCLOUDED_BANDS": " ".join(spec.bands),
         "UNCLOUDED_RADIOMETRY": scene.radiometry.describe(),
         "UNCLOUDED_EDGE": options.edge,
+        LEGEND_TAG: "binary" if set(spec.classes) == {CLEAR, THICK} else "unclouded",
     }
     if scene.sensing_time is not None:
         tags["TIFFTAG_DATETIME"] = f"{scene.sensing_time:%Y:%m:%d %H:%M:%S}"

@@ -11,7 +11,7 @@ import numpy as np
 from unclouded.core import registry
 from unclouded.core.classes import Legend, to_sets
 from unclouded.core.grid import Raster
-from unclouded.labels._geotiff import CodesReader
+from unclouded.labels._geotiff import CodesReader, open_codes
 
 
 def names() -> tuple[str, ...]:
@@ -43,4 +43,14 @@ def read_reference(path: Path, legend_name: str) -> Raster:
     return Raster(values=sets, grid=codes.grid)
 
 
-__all__ = ["CodesReader", "legend", "names", "read_reference"]
+def stated_legend(path: Path) -> str | None:
+    """Legend that a raster of codes names in its own tags; None where it names none.
+
+    Raises:
+        RasterError: not a raster of codes.
+    """
+    with open_codes(path) as codes:
+        return codes.stated_legend
+
+
+__all__ = ["CodesReader", "legend", "names", "read_reference", "stated_legend"]

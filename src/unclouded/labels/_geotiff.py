@@ -14,6 +14,7 @@ from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError, Ra
 from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterioWindow
 
+from unclouded.core.classes import LEGEND_TAG
 from unclouded.core.errors import LabelError, RasterError
 from unclouded.core.grid import Grid, Raster
 from unclouded.core.windows import Window, whole
@@ -34,6 +35,12 @@ class CodesReader:
     nodata: float | None
     """What the file declares as nodata. For information: codes mean what their legend says."""
     dataset: DatasetReader
+
+    @property
+    def stated_legend(self) -> str | None:
+        """Legend that the file names in its tags, as masks of unclouded do; None where it names none."""
+        stated: str | None = self.dataset.tags().get(LEGEND_TAG)
+        return stated
 
     def read(self, window: Window) -> npt.NDArray[np.uint8]:
         """Codes (y, x) of a window inside the raster.

@@ -26,6 +26,8 @@ class Windowing:
     edge: Edge = "reflect"
     """What the network sees past the scene's edge: the scene mirrored, or zero reflectance as the
     original study had it."""
+    threads: int = 1
+    """Bands decoded at the same time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +52,14 @@ def predict(scene: Scene, model: Model, windowing: Windowing | None = None) -> I
     """
     windowing = windowing or Windowing()
     spec = model.spec
-    if windowing.size % spec.stride_px:
+    if windowing.size < 1 or windowing.size % spec.stride_px:
         raise OptionError(
             f"window size: expected a multiple of {spec.stride_px} for {spec.name}, found {windowing.size}"
         )
     height, width = scene.grid.shape
     for row in range(0, height, windowing.size):
         strip = Window(row_off=row, col_off=0, height=min(windowing.size, height - row), width=width)
-        reflectance, reading = _read_strip(scene, spec, strip, windowing.edge)
+        reflectance, reading = _read_strip(scene, spec, strip, windowing)
         for part in tiled(strip.shape, windowing.size):
             window = Window(row_off=row, col_off=part.col_off, height=part.height, width=part.width)
             inputs = reflectance[:, :, part.col_off : part.col_end + 2 * spec.halo_px]
@@ -70,19 +72,19 @@ def predict(scene: Scene, model: Model, windowing: Windowing | None = None) -> I
 
 def to_codes(prediction: Prediction, spec: ModelSpec) -> npt.NDArray[np.uint8]:
     """The likeliest class of each pixel as our code, 255 where the pixel was not seen. uint8 (y, x)."""
-    codes = np.array(spec.classes, np.uint8)[prediction.probabilities.argmax(axis=0)]
-    codes[~prediction.reading.valid] = NODATA
-    return codes
+    likeliest = prediction.probabilities.argmax(axis=0)
+    codes = np.array(spec.classes, np.uint8)[likeliest]
+    return np.where(prediction.reading.valid, codes, np.uint8(NODATA))
 
 
 def _read_strip(
-    scene: Scene, spec: ModelSpec, strip: Window, edge: Edge
+    scene: Scene, spec: ModelSpec, strip: Window, windowing: Windowing
 ) -> tuple[npt.NDArray[np.float32], Reading]:
     """Reflectance of a strip with the halo around it, and the strip's own reading."""
     grown = strip.grown(spec.halo_px)
     inner = grown.clipped(scene.grid.shape)
-    reading = scene.read(spec.bands, inner)
-    padded = _pad(reading.reflectance, grown, inner, scene.grid.shape, edge)
+    reading = scene.read(spec.bands, inner, threads=windowing.threads)
+    padded = _pad(reading.reflectance, grown, inner, scene.grid.shape, windowing.edge)
     top = strip.row_off - inner.row_off
     rows = slice(top, top + strip.height)
     own = Reading(reflectance=reading.reflectance[:, rows], valid=reading.valid[rows])
@@ -113,9 +115,9 @@ def _run(model: Model, inputs: npt.NDArray[np.float32], shape: tuple[int, int]) 
     grow = [(0, max(0, spec.min_size_px - side) + -side % spec.stride_px) for side in inputs.shape[1:]]
     if any(after for _, after in grow):
         inputs = np.pad(inputs, [(0, 0), *grow])
-    (probabilities,) = model.session.run(np.ascontiguousarray(inputs[None]))
+    probabilities = model.session.run(np.ascontiguousarray(inputs[None]))
     crop = spec.halo_px - spec.margin_px
-    return probabilities[:, crop : crop + shape[0], crop : crop + shape[1]]
+    return probabilities[0, :, crop : crop + shape[0], crop : crop + shape[1]]
 
 
 def _cut(reading: Reading, part: Window) -> Reading:

@@ -1,0 +1,77 @@
+"""`unclouded mask` as a user meets it: streams, exit codes, one-line errors."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from unclouded.testing.products import FakeSafe, write_fake_safe
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory):
+    return write_fake_safe(tmp_path_factory.mktemp("product"), FakeSafe())
+
+
+def run(*words):
+    return subprocess.run(
+        [sys.executable, "-m", "unclouded", "mask", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_help_teaches():
+    text = run("--help").stdout
+    for word in ("Examples:", ".SAFE", "--offset", "run.json", "255 not seen"):
+        assert word in text
+
+
+def test_results_go_to_stdout_and_warnings_to_stderr(product, tmp_path):
+    done = run(product, "-o", tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"{tmp_path / product.stem}_mask.tif  clear ")
+    assert "warning: patchcnn-v1 is not recommended" in done.stderr
+    assert "\x1b" not in done.stderr  # no bar where nobody watches
+    again = run(product, "-o", tmp_path, "-q")
+    assert "(done before)" in again.stdout
+    assert again.stderr == ""
+
+
+def test_json_is_whole(product, tmp_path):
+    (scene,) = json.loads(run(product, "-o", tmp_path, "--json", "-q").stdout)
+    assert scene["state"] == "done"
+    assert scene["source"] == str(product)
+    assert set(scene["shares"]) == {"clear", "thick_cloud"}
+    assert scene["mask"].endswith("_mask.tif")
+
+
+def test_a_single_bad_source_is_one_line_and_code_3(tmp_path):
+    done = run(tmp_path / "gone.SAFE", "-o", tmp_path / "out")
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "gone.SAFE" in done.stderr
+
+
+def test_some_failed_is_code_4_and_the_rest_is_done(product, tmp_path):
+    done = run(tmp_path / "gone.SAFE", product, "-o", tmp_path / "out", "-q")
+    assert done.returncode == 4
+    assert f"{product.stem}_mask.tif" in done.stdout
+    assert "1 of 2 scenes failed, the rest are done" in done.stderr
+
+
+def test_usage_is_code_2(product):
+    assert run(product).returncode == 2
+    assert run("-o", "x").returncode == 2
+    assert run(product, "-o", "x", "--gsd", "0").returncode == 2
+
+
+def test_a_file_in_place_of_the_folder_is_code_3(product, tmp_path):
+    (tmp_path / "taken").write_text("")
+    done = run(product, "-o", tmp_path / "taken")
+    assert done.returncode == 3
+    assert "output folder" in done.stderr
