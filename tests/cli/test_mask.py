@@ -45,7 +45,7 @@ def test_json_is_whole(product, tmp_path):
     (scene,) = json.loads(run(product, "-o", tmp_path, "--json", "-q").stdout)
     assert scene["state"] == "done"
     assert scene["source"] == str(product)
-    assert set(scene["shares"]) == {"clear", "thick_cloud"}
+    assert set(scene["shares"]) == {"clear", "cloud"}
     assert scene["mask"].endswith("_mask.tif")
 
 

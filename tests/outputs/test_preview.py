@@ -27,10 +27,11 @@ def test_a_preview_shows_scene_and_mask_side_by_side(tmp_path):
     write_preview(path, rgb, codes, legend=CLASSES, shares={0: 0.65, 1: 0.35}, title="a scene")
     with Image.open(path) as image:
         page = np.asarray(image)
-    left, right = page[40, 8:308], page[40, 316:616]
-    assert (left[:100] == right[:100]).all()
-    assert (left[100:200] != right[100:200]).any(axis=-1).all()
-    assert (left[290:] == 70).all()
+    # 300 px are shown twice as large
+    left, right = page[40, 8:608], page[40, 616:1216]
+    assert (left[:200] == right[:200]).all()
+    assert (left[200:400] != right[200:400]).any(axis=-1).all()
+    assert (left[580:] == 70).all()
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -1,5 +1,7 @@
 """Does this model fit this scene? Refuse what cannot work, name what may not."""
 
+from dataclasses import replace
+
 from unclouded.core.bands import missing
 from unclouded.core.classes import CLASSES, MaskClass
 from unclouded.core.errors import BandError, LevelError
@@ -63,9 +65,11 @@ def _spacing_note(pixel_size: float, spec: ModelSpec) -> tuple[str, ...]:
 
 
 def legend_of(spec: ModelSpec) -> tuple[MaskClass, ...]:
-    """The classes that a mask of this model can hold, titled as the model titles them."""
+    """The classes that a mask of this model can hold, named as the model names them."""
     table = {item.code: item for item in CLASSES}
-    return tuple(
-        MaskClass(code=code, name=table[code].name, title=spec.title_of(code), color=table[code].color)
-        for code in sorted(spec.classes)
-    )
+    return tuple(_named(table[code], spec.title_of(code)) for code in sorted(spec.classes))
+
+
+def _named(item: MaskClass, title: str) -> MaskClass:
+    """The class under a model's own title: its machine name follows."""
+    return item if title == item.title else replace(item, title=title, name=title.replace(" ", "_"))

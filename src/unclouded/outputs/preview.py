@@ -12,6 +12,8 @@ from unclouded.outputs._atomic import replacing
 
 WHITE_POINT = 0.35
 """Reflectance shown as white at the least: clouds are brighter, land is well below."""
+LEAST_PANEL_PX = 600
+"""Smaller pictures are magnified by a whole number towards this, longest side."""
 _GAMMA = 1 / 1.6
 _TINT_SHARE = 0.55
 _LINE, _MARGIN, _ITEM_WIDTH = 18, 8, 150
@@ -50,7 +52,7 @@ def write_preview(
     colours = stretch(rgb) if rgb is not None else np.full((*codes.shape, 3), 110, np.uint8)
     seen = codes != NODATA
     colours[~seen] = _NO_PIXEL
-    panels = [Image.fromarray(colours), Image.fromarray(tint(colours, codes))]
+    panels = [_magnified(Image.fromarray(picture)) for picture in (colours, tint(colours, codes))]
     page = _page(panels, _legend_items(legend, shares, seen.mean()), title)
     with replacing(path) as part:
         page.save(part, format="PNG", optimize=True)
@@ -72,6 +74,12 @@ def tint(colours: npt.NDArray[np.uint8], codes: npt.NDArray[np.uint8]) -> npt.ND
         where = codes == code
         out[where] = (1 - _TINT_SHARE) * out[where] + _TINT_SHARE * np.array(colour, np.float32)
     return out.astype(np.uint8)
+
+
+def _magnified(panel: Image.Image) -> Image.Image:
+    """A small picture with its pixels repeated, so that each can be seen."""
+    times = max(1, LEAST_PANEL_PX // max(panel.size))
+    return panel.resize((panel.width * times, panel.height * times), Image.Resampling.NEAREST)
 
 
 def _legend_items(legend: Sequence[MaskClass], shares: Mapping[int, float], seen: float) -> list[Item]:
