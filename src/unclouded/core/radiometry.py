@@ -26,7 +26,7 @@ class Radiometry:
     def describe(self) -> str:
         """One line for people and tags: `offset -1000, quantification 10000 (MTD_MSIL1C.xml)`."""
         return (
-            f"offset {_summary(self.offset)}, quantification {_summary(self.quantification)} ({self.origin})"
+            f"offset {summary(self.offset)}, quantification {summary(self.quantification)} ({self.origin})"
         )
 
 
@@ -43,7 +43,8 @@ def to_reflectance(
     return np.asarray((dn.astype(np.float32) + offset) / quantification, np.float32)
 
 
-def _summary(values: Mapping[str, float]) -> str:
+def summary(values: Mapping[str, float]) -> str:
+    """`-1000` where all bands agree, else `B01 -1000, B02 0 …`."""
     distinct = sorted(set(values.values()))
     if len(distinct) == 1:
         return f"{distinct[0]:g}"

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from unclouded.core.bands import NAMES
 from unclouded.core.errors import RadiometryError
-from unclouded.core.radiometry import Radiometry
+from unclouded.core.radiometry import Radiometry, summary
 from unclouded.sources._metadata import OFFSET_SINCE, ProductMetadata, write_baseline
 from unclouded.sources._options import OpenOptions
 
 USUAL_QUANTIFICATION = 10000
 """In every real product so far."""
-USUAL_OFFSETS = {0, -1000}
-"""In every real product so far."""
+USUAL_OFFSET = -1000
+"""Of every band in every real product from baseline 04.00 on, so far."""
 
 
 def of_product(metadata: ProductMetadata, options: OpenOptions, *, where: str) -> Radiometry:
@@ -67,20 +67,23 @@ def _origin(where: str, options: OpenOptions) -> str:
     return ", ".join([*stated, where])
 
 
-def oddities(metadata: ProductMetadata, radiometry: Radiometry) -> list[str]:
-    """What a user should know of a product's numbers, one line each."""
+def oddities(metadata: ProductMetadata) -> list[str]:
+    """What a user should know of a product's own numbers, one line each."""
     lines = []
-    for name, values, usual in (
-        ("offset", radiometry.offset, USUAL_OFFSETS),
-        ("quantification", radiometry.quantification, {USUAL_QUANTIFICATION}),
-    ):
-        if not set(values.values()) <= usual:
-            expected = " or ".join(f"{value:g}" for value in sorted(usual))
-            lines.append(f"radiometry: expected {name} {expected}, found {radiometry.describe()}; check it")
-    if metadata.offset is not None and metadata.baseline is not None and metadata.baseline < OFFSET_SINCE:
+    if metadata.quantification not in (None, USUAL_QUANTIFICATION):
         lines.append(
-            f"radiometry: processing baseline {write_baseline(metadata.baseline)} is older than offsets are, "
-            "yet the metadata list them; they are applied"
+            f"radiometry: expected quantification {USUAL_QUANTIFICATION} as in every product so far, "
+            f"found {metadata.quantification:g}; it is applied"
+        )
+    if metadata.offset is None:
+        return lines
+    new = metadata.baseline is None or metadata.baseline >= OFFSET_SINCE
+    usual = USUAL_OFFSET if new else 0
+    if set(metadata.offset.values()) != {usual}:
+        baseline = write_baseline(metadata.baseline) if metadata.baseline else "not stated"
+        lines.append(
+            f"radiometry: expected offset {usual} in all bands at processing baseline {baseline}, "
+            f"found {summary(metadata.offset)}; it is applied"
         )
     return lines
 

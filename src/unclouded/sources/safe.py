@@ -75,7 +75,7 @@ def open_product(path: Path, options: OpenOptions) -> Product:
         missing_bands=lacking,
         warnings=(
             *_baseline_warnings(metadata),
-            *_radiometry.oddities(metadata, radiometry),
+            *_radiometry.oddities(metadata),
             *ignored,
             *([f"{granule.name}: no tile metadata; sun angles are unknown"] if granule.xml is None else []),
             *damaged,
