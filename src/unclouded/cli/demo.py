@@ -37,7 +37,12 @@ def command(folder: Path, seed: int, *, quiet: bool) -> None:
 
     Nothing is downloaded. The scene is invented, so that its truth is known to the pixel; what it says of
     accuracy holds for invented scenes only.
-    """
+
+    \b
+    Examples:
+      unclouded demo
+      unclouded demo -o another --seed 12
+    """  # noqa: D301 - \b is click's mark for text that must not be re-wrapped
     from unclouded import evaluate
     from unclouded.jobs import mask
     from unclouded.synthetic import SKIES, SceneConfig, write_safe
