@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unclouded.core.windows import Window
-from unclouded.synthetic._noise import Float, Hash, Sampling, hash_grid, hash_of, hash_pair, seed_of, unit
+from unclouded.synthetic._noise import Float, Hash, Sampling, hash_grid, hash_of, hash_pair, unit
 
 # Points keep this far from the rim of their square, in squares: with a fifth, the nearest and the second
 # nearest of any place are among the 3 x 3 squares around it, so no seam can show.
@@ -126,13 +126,19 @@ def _parcels(
     blocks: Hash, index: npt.NDArray[np.intp], along: Float, across: Float, size: float
 ) -> tuple[Hash, Float]:
     """Hash of the parcel and distance to its rim, m."""
-    # rows of a block are equally deep, parcels of a row equally long; both differ from block to block
-    depth = (size * (0.7 + 1.5 * unit(hash_of(blocks, 3)) ** 2)).astype(np.float32)[index]
-    row = np.floor(across / depth)
-    key = hash_pair(blocks[index], row.astype(np.int32))
-    length = np.float32(size) * (0.8 + 2.4 * unit(hash_of(key, seed_of(4))) ** 2)
-    place = along / length + unit(hash_of(key, seed_of(5)))
-    column = np.floor(place)
-    side = np.minimum(across - row * depth, (row + 1) * depth - across)
-    end = np.minimum(place - column, column + 1 - place) * length
-    return hash_pair(key, column.astype(np.int32)), np.minimum(side, end).astype(np.float32)
+    # the grid of a block is its own; cuts wander, so that no two rows or parcels are of one size
+    depth = (size * (0.8 + 1.6 * unit(hash_of(blocks, 3)) ** 2)).astype(np.float32)[index]
+    own = blocks[index]
+    row, side = _cut(across / depth, own)
+    key = hash_pair(own, row)
+    length = np.float32(size) * (0.9 + 2.4 * unit(hash_of(key, 4)) ** 2)
+    column, end = _cut(along / length + unit(hash_of(key, 5)), key)
+    return hash_pair(key, column), np.minimum(side * depth, end * length).astype(np.float32)
+
+
+def _cut(place: Float, key: Hash) -> tuple[npt.NDArray[np.int32], Float]:
+    """Between which two cuts a place lies, one cut to a unit, and how far from the nearer."""
+    whole = np.floor(place)
+    rest, number = place - whole, whole.astype(np.int32)
+    cut = np.float32(0.15) + np.float32(0.7) * unit(hash_pair(key, number))
+    return number + (rest >= cut), np.abs(rest - cut)

@@ -223,14 +223,14 @@ def _cauliflower(sampling: Sampling, layer: Layer, largest: float) -> Float:
 def _cumulus(sampling: Sampling, layer: Layer) -> Float:
     """Heaps in loose groups with ragged rims."""
     size = layer.scale_m
-    heaps = on_coarser(sampling, size / 32, lambda s: _lumps(s, layer, levels=3, warp=0.28))
+    heaps = on_coarser(sampling, size / 32, lambda s: _lumps(s, layer, levels=4, warp=0.13))
     groups = on_coarser(sampling, size / 2, lambda s: fractal(s, 9 * size, 2 * size, layer.noise("groups")))
     ragged = fractal(sampling, size / 3, 14, layer.noise("rim"), gain=0.72)
     return (
         heaps
         + np.float32(0.30) * groups
-        + np.float32(0.10) * _cauliflower(sampling, layer, size / 4)
-        + np.float32(0.085) * ragged
+        + np.float32(0.13) * _cauliflower(sampling, layer, size / 4)
+        + np.float32(0.12) * ragged
     )
 
 
@@ -259,7 +259,7 @@ def _altocumulus(sampling: Sampling, layer: Layer) -> Float:
 
 def _cirrus(sampling: Sampling, layer: Layer) -> Float:
     """Fibres drawn out along the wind, gathered in veils."""
-    return on_coarser(sampling, layer.scale_m / 50, lambda s: _fibres(s, layer))
+    return on_coarser(sampling, layer.scale_m / 80, lambda s: _fibres(s, layer))
 
 
 def _fibres(sampling: Sampling, layer: Layer) -> Float:
@@ -268,12 +268,12 @@ def _fibres(sampling: Sampling, layer: Layer) -> Float:
     sway = fractal(sampling, 10 * size, 2 * size, layer.noise("sway"))
     across = across + 0.8 * size * sway
     out = np.zeros(sway.shape, np.float32)
-    for k in range(6):
+    for k in range(7):
         stretch = 5.0 if k else 2.5
         octave = scattered(
             across * (2**k / size), along * (2**k / (stretch * size)), seed_of(layer.noise("fibre"), k)
         )
-        out += octave * np.float32(0.62**k)
+        out += octave * np.float32(0.68**k)
     veil = fractal(sampling, 9 * size, 2 * size, layer.noise("veil"))
     return np.float32(0.55) * out + np.float32(0.8) * veil
 
@@ -316,8 +316,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             height_m=1_600,
             depth=9.0,
             scale_m=1_500,
-            softness=0.42,
-            power=1.35,
+            softness=0.6,
+            power=1.7,
             signature="water cloud",
             fading=0.0,
             relief=0.20,

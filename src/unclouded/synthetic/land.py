@@ -24,6 +24,7 @@ from unclouded.synthetic._noise import (
     on_coarser,
     seed_of,
     smooth,
+    turned,
     unit,
     white,
 )
@@ -50,6 +51,8 @@ class Landscape:
     """Share of land that is not parcelled."""
     woods: float = 0.6
     """Share of wild land that is forest; the rest is meadow or scrub."""
+    open_land: str = "meadow"
+    """What else wild land carries: `meadow`, `scrub`, `desert` or `rock`."""
     conifers: float = 0.5
     """Share of forest that is dark."""
     greenness: float = 0.55
@@ -59,10 +62,10 @@ class Landscape:
     redness: float = 0.1
     """Share of bare soil that is red."""
     sand: float = 0.0
-    """Share of wild land that is sand."""
+    """Share of desert in which sand outweighs stone."""
     salt: float = 0.0
     """Share of wild land that is salt."""
-    built: float = 0.04
+    built: float = 0.02
     """Share of towns; villages come on top."""
     relief_m: float = 50.0
     """Standard deviation of the elevation, m."""
@@ -86,6 +89,7 @@ LANDSCAPES: Mapping[str, Landscape] = MappingProxyType(
             water=0.02,
             wild=0.5,
             woods=0.35,
+            open_land="scrub",
             greenness=0.3,
             ripeness=0.6,
             redness=0.35,
@@ -96,10 +100,11 @@ LANDSCAPES: Mapping[str, Landscape] = MappingProxyType(
         "arid": Landscape(
             water=0.004,
             rivers=0.4,
-            wild=0.93,
+            wild=0.95,
             woods=0.0,
-            sand=0.7,
-            salt=0.03,
+            open_land="desert",
+            sand=0.6,
+            salt=0.01,
             greenness=0.6,
             redness=0.6,
             ripeness=0.3,
@@ -111,10 +116,10 @@ LANDSCAPES: Mapping[str, Landscape] = MappingProxyType(
             wild=0.85,
             woods=0.6,
             conifers=0.85,
-            relief_m=550,
-            ridges=0.8,
-            tree_line_m=450,
-            snow_line_m=700,
+            relief_m=850,
+            ridges=0.75,
+            tree_line_m=650,
+            snow_line_m=1_050,
             built=0.01,
             greenness=0.85,
             parcel_m=120,
@@ -130,7 +135,7 @@ LANDSCAPES: Mapping[str, Landscape] = MappingProxyType(
             built=0.015,
         ),
         "winter": Landscape(
-            greenness=0.2, conifers=0.8, relief_m=120, snow_line_m=-900, tree_line_m=9_000, ripeness=0.5
+            greenness=0.2, conifers=0.8, relief_m=120, snow_line_m=-280, tree_line_m=9_000, ripeness=0.5
         ),
     }
 )
@@ -169,9 +174,9 @@ def ground(
     patches = mosaic(sampling, here.seed("mosaic"), block_m=landscape.block_m, parcel_m=landscape.parcel_m)
     height = here.height(sampling)
     material, vigour = _farmland(here, patches)
-    material = _wild(here, material, height)
+    material, vigour = _wild(here, patches, material, vigour, height)
     material = _lanes(here, patches, material)
-    material = _towns(here, patches, material)
+    material = _towns(here, patches, material, height)
     material, vigour = _waters(here, material, vigour, height)
     material, vigour = _snow(here, material, vigour, height)
     light = here.hillshade(sun_zenith, sun_azimuth) * (1 + MATERIALS.contrast[material] * here.grain(patches))
@@ -191,8 +196,8 @@ class _Place:
 
     def noise(self, name: str, largest: float, smallest: float, gain: float = 0.5) -> Float:
         """Fractal noise, its coarse part shaped on a wider lattice."""
-        split = max(TERRAIN_M, smallest)
-        coarse = partial(fractal, largest=largest, smallest=2 * split, seed=self.seed(name), gain=gain)
+        split = max(TERRAIN_M, smallest, 3 * self.sampling.spacing)
+        coarse = partial(turned, largest=largest, smallest=2 * split, seed=self.seed(name), gain=gain)
         out = on_coarser(self.sampling, split, coarse)
         if smallest < 2 * split and self.sampling.spacing < split:
             fine = 2 * gain ** max(1, math.log2(largest / split)) * np.float32(0.6)
@@ -205,14 +210,15 @@ class _Place:
 
     def _terrain(self, sampling: Sampling) -> Float:
         land = self.landscape
-        rolling = fractal(sampling, 28_000, 90, self.seed("relief"), gain=0.5)
+        rolling = turned(sampling, 24_000, 90, self.seed("relief"), gain=0.52)
         if land.ridges == 0:
             return rolling * np.float32(land.relief_m)
         ridged = np.zeros_like(rolling)
-        for k in range(7):
-            octave = smooth(sampling, 16_000 / 2**k, seed_of(self.seed("ridges"), k))
-            ridged += np.float32(0.5**k) * (np.float32(0.8) - np.abs(octave))
-        mixed = (1 - land.ridges) * rolling + land.ridges * np.float32(1.5) * ridged
+        for k in range(8):
+            # octaves under a ridge are folded too: crests branch into spurs
+            octave = turned(sampling, 15_000 / 2**k, 15_000 / 2**k, seed_of(self.seed("ridges"), k))
+            ridged += np.float32(0.56**k) * (np.float32(0.8) - np.abs(octave))
+        mixed = (1 - land.ridges) * rolling + land.ridges * np.float32(1.6) * ridged
         return np.asarray(mixed * np.float32(land.relief_m), np.float32)
 
     def hillshade(self, sun_zenith: float, sun_azimuth: float) -> Float:
@@ -268,38 +274,58 @@ def _farmland(here: _Place, patches: Mosaic) -> tuple[Index, Float]:
     return material.astype(np.uint8), own + np.float32(0.7) * patchy
 
 
-def _wild(here: _Place, material: Index, height: Float) -> Index:
-    """Woods, meadow, scrub, sand and salt, and rock above the trees."""
+def _wild(
+    here: _Place, patches: Mosaic, material: Index, vigour: Float, height: Float
+) -> tuple[Index, Float]:
+    """Woods, meadow, scrub, desert and salt, and rock above the trees."""
     land = here.landscape
-    if land.wild <= 0:
-        return material
-    wild = here.noise("wild", 14_000, 15) + np.float32(0.35) * height / np.float32(max(land.relief_m, 1))
-    inside = wild > _above(land.wild) * math.hypot(1, 0.35)
-    cover = here.noise("cover", 3_500, 15)
-    kind = here.noise("kind", 5_000, 30)
-    shade = np.clip(np.float32(0.5) + np.float32(0.22) * here.noise("shade", 1_200, 20, gain=0.7), 0, 0.999)
-    open_land = _pick("meadow" if land.greenness > 0.5 else "scrub", shade)
-    dark = kind > _above(land.conifers)
-    out = np.where(dark, _pick("conifer", shade), _pick("broadleaf", shade))
-    out = np.where(cover > _above(land.woods), out, open_land)
-    if land.sand > 0:
-        out = np.where(kind < -_above(land.sand), _pick("sand", shade), out)
+    slope = height / np.float32(max(land.relief_m, 1))
+    wild = here.noise("wild", 9_000, 15, gain=0.62) + np.float32(0.35) * slope
+    cover = here.noise("cover", 2_800, 15, gain=0.62)
+    kind = here.noise("kind", 5_000, 30, gain=0.6)
+    drift = np.float32(0.5) + np.float32(0.25) * here.noise("shade", 1_500, 20, gain=0.75)
+    # woods are managed in stands, the rest drifts
+    stand = np.float32(0.6) * drift + np.float32(0.4) * unit(hash_of(patches.parcel, 25))
+    out = np.where(kind > _above(land.conifers), _pick("conifer", stand), _pick("broadleaf", stand))
+    out = np.where(cover > _above(land.woods), out, _pick(land.open_land, drift))
+    if land.open_land == "desert":
+        vigour = np.where(_in(out, "desert"), _sandiness(here, slope, drift), vigour)
     if land.salt > 0:
-        out = np.where(cover > _above(land.salt), _pick("salt", shade), out)
+        out = np.where(kind > _above(land.salt) + np.float32(0.8) * slope, _pick("salt", drift), out)
+    inside = wild > _above(land.wild) * math.hypot(1, 0.35)
     out = np.where(inside, out, material)
-    above = height + np.float32(60) * cover > land.tree_line_m
-    return np.where(above, _pick("rock", shade), out).astype(np.uint8)
+    bare = height + np.float32(0.2 * land.relief_m) * cover > land.tree_line_m
+    return np.where(bare, _pick("rock", drift), out).astype(np.uint8), vigour
+
+
+def _sandiness(here: _Place, slope: Float, drift: Float) -> Float:
+    """Share of sand over stone, 0 … 1: blown into the lows, in dunes where it is deep."""
+    wide = here.noise("sand", 16_000, 200, gain=0.6)
+    share = np.float32(0.5) + np.float32(0.3) * (wide - slope - np.float32(_above(here.landscape.sand)))
+    share += np.float32(0.35) * (drift - np.float32(0.5))
+    phase = on_coarser(here.sampling, TERRAIN_M, lambda s: _dunes(s, here.seed("dunes")))
+    share += np.float32(0.10) * phase * np.clip(share, 0, 1)
+    return np.clip(share, 0.02, 1).astype(np.float32)
+
+
+def _dunes(sampling: Sampling, seed: int) -> Float:
+    """Crests about 500 m apart, bent and broken."""
+    bend = turned(sampling, 6_000, 300, seed, gain=0.6)
+    along = sampling.south[:, None] * 0.8 + sampling.east[None, :] * 0.6
+    return np.sin((along / 520.0) % 1.0 * 2 * np.pi + 2.2 * bend).astype(np.float32)
 
 
 def _lanes(here: _Place, patches: Mosaic, material: Index) -> Index:
-    """Roads and hedges along the rims of blocks, some borders between parcels."""
-    least = here.sampling.spacing * 0.5
+    """Roads and hedges along the rims of blocks, rides through managed woods."""
     kind = unit(hash_of(patches.block, 31))
-    farm = ~_in(material, "conifer", "broadleaf", "sand", "salt", "rock", "scrub")
-    hedge = (kind < 0.35) & (patches.border < max(5.0, least)) & farm
+    woods = _in(material, "conifer", "broadleaf")
+    farm = ~woods & ~_in(material, "desert", "salt", "rock", "scrub")
+    hedge = (kind < 0.35) & (patches.border < 5) & farm
     out = np.where(hedge, _pick("broadleaf", kind), material)
-    road = (patches.lane < max(6.0, least)) & (farm | (kind > 0.6))
-    return np.where(road, _pick("road", kind), out).astype(np.uint8)
+    road = (patches.lane < 6) & farm
+    out = np.where(road, _pick("road", kind), out)
+    ride = woods & (patches.border < 4) & (kind < 0.4)
+    return np.where(ride, _pick("meadow", kind), out).astype(np.uint8)
 
 
 def _in(material: Index, *groups: str) -> Bool:
@@ -310,9 +336,9 @@ def _in(material: Index, *groups: str) -> Bool:
     return table[material]
 
 
-def _towns(here: _Place, patches: Mosaic, material: Index) -> Index:
+def _towns(here: _Place, patches: Mosaic, material: Index, height: Float) -> Index:
     """Towns with streets, houses, gardens and halls, and villages between them."""
-    built = _built(here)
+    built = _built(here) & (height < 0.6 * here.landscape.relief_m)
     if not built.any():
         return material
     along, across = patches.along, patches.across
@@ -349,13 +375,13 @@ def _built(here: _Place) -> Bool:
         return nearest_point(south, east, here.seed("villages"))
 
     land = here.landscape
-    ragged = here.noise("outskirts", 900, 40, gain=0.6)
-    town = here.noise("town", 9_000, 1_000) + np.float32(0.3) * ragged > _above(land.built) * 1.05
+    ragged = here.noise("outskirts", 700, 30, gain=0.7)
+    town = here.noise("town", 5_000, 600) + np.float32(0.3) * ragged > _above(land.built) * 1.05
     if land.built <= 0:
         return np.zeros_like(town)
     reach = np.float32(min(0.13, 0.6 * math.sqrt(land.built)))
     near = on_coarser(here.sampling, 4 * TERRAIN_M, village) < reach * (
-        np.float32(0.65) + np.float32(0.35) * ragged
+        np.float32(0.6) + np.float32(0.6) * ragged
     )
     return town | near
 
@@ -391,8 +417,8 @@ def _river(here: _Place) -> tuple[Float, Float]:
 
     def distance(sampling: Sampling) -> Float:
         wide = sampling.grown(1)
-        bed = fractal(wide, 48_000, 24_000, here.seed("river"))
-        bed += np.float32(0.11) * fractal(wide, 5_000, 300, here.seed("meanders"), gain=0.45)
+        bed = turned(wide, 48_000, 24_000, here.seed("river"))
+        bed += np.float32(0.11) * turned(wide, 5_000, 300, here.seed("meanders"), gain=0.45)
         down = (bed[2:, 1:-1] - bed[:-2, 1:-1]) / np.float32(2 * wide.spacing)
         across = (bed[1:-1, 2:] - bed[1:-1, :-2]) / np.float32(2 * wide.spacing)
         slope = np.maximum(np.hypot(down, across), np.float32(1e-5))
@@ -411,12 +437,12 @@ def _snow(here: _Place, material: Index, vigour: Float, height: Float) -> tuple[
         return material, vigour
     patch = here.noise("snow", 1_500, 15, gain=0.65)
     over = (height - np.float32(land.snow_line_m)) / np.float32(max(0.3 * land.relief_m, 30)) + patch
-    need = np.where(
-        _in(material, "conifer", "broadleaf"), 5.0, np.where(_in(material, "road", "house"), 3.0, 0.0)
-    )
+    # snow slides off trees and roofs, and roads are cleared, until it is deep
+    need = np.where(_in(material, "conifer", "broadleaf", "road", "house", "garden"), 8.0, 0.0)
     lies = (over > need) & ~_in(material, "water")
     snow, _ = MATERIALS.ranges["snow"]
-    fresh = np.clip(np.float32(0.5) + np.float32(0.25) * patch + np.float32(0.1) * over, 0, 1)
+    fresh = np.float32(0.45) + np.float32(0.2) * patch + np.float32(0.12) * np.clip(over, 0, 3)
+    fresh = np.clip(fresh + np.float32(0.15) * vigour, 0, 1)
     return (
         np.where(lies, np.uint8(snow), material).astype(np.uint8),
         np.where(lies, fresh, vigour).astype(np.float32),

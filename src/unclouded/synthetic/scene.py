@@ -208,7 +208,7 @@ def _total(sampling: Sampling, parts: Sequence[Float]) -> Float:
 
 # Share of the light that still comes from the sky in full shadow: much in the blue, little in SWIR.
 _DIFFUSE: Float = np.array(
-    (0.52, 0.46, 0.40, 0.35, 0.33, 0.31, 0.30, 0.28, 0.27, 0.27, 0.27, 0.21, 0.19), np.float32
+    (0.48, 0.41, 0.34, 0.29, 0.27, 0.25, 0.24, 0.22, 0.21, 0.21, 0.21, 0.15, 0.13), np.float32
 )
 
 

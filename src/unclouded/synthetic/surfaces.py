@@ -112,8 +112,15 @@ _GROUPS: Mapping[str, _Group] = MappingProxyType(
         "scrub": _group(
             (("dry grass", 0.7), ("vegetation", 0.3)), (("dry grass", 0.6), ("soil", 0.45)), 8, 0.06, 0.05
         ),
-        "sand": _group((("sand", 0.75), ("soil", 0.2)), (("sand", 1.05),), 8, 0.025, 0.0),
-        "rock": _group((("rock", 0.8),), (("rock", 1.25),), 8, 0.08, 0.02),
+        "desert": _Group(
+            start=(("rock", 0.65), ("soil", 0.3)),
+            end=(("rock", 0.75), ("red soil", 0.3)),
+            count=8,
+            contrast=0.04,
+            vigour=1.0,
+            towards=("rock", "sand"),
+        ),
+        "rock": _group((("rock", 0.75),), (("rock", 0.9), ("soil", 0.3)), 10, 0.08, 0.02),
         "salt": _group((("salt", 0.8),), (("salt", 1.05),), 4, 0.02, 0.0),
         "road": _group((("asphalt", 1.0),), (("urban", 0.7), ("soil", 0.35)), 4, 0.03, 0.0),
         "house": _group((("red roof", 0.9),), (("urban", 0.9), ("red roof", 0.25)), 6, 0.14, 0.0),
