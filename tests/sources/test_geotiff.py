@@ -144,7 +144,10 @@ def test_without_georeference_the_spacing_is_said(tmp_path, names, tags, options
 
 def test_gsd_does_not_move_a_raster_that_knows_its_place(tmp_path):
     path = write_fake_geotiff(tmp_path / "a.tif", stack(1), ("red",), scale=1e-4, pixel_size=20)
-    assert opened(path, gsd=55).grid.pixel_size == 20
+    product = opened(path, gsd=55, granule="32TQM")
+    assert product.grid.pixel_size == 20
+    assert "gsd: ignored, the raster's own georeference says 20 m" in product.warnings
+    assert "granule: ignored, a GeoTIFF has none" in product.warnings
 
 
 def test_zeros_are_nodata_in_all_bands_together_where_dark_water_may_be_clipped(tmp_path):

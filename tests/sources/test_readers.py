@@ -41,6 +41,7 @@ def test_products_of_every_kind_keep_the_contract(tmp_path):
     ("make", "found"),
     [
         (lambda p: p, "nothing at that path"),
+        (lambda p: p / ("x" * 300), "nothing at that path"),
         (lambda p: p.mkdir() or p, "a folder without MTD_MSIL1C.xml"),
         (lambda p: p.write_text("hello") and p, "a file of another kind"),
         (lambda p: p.write_bytes(bytes(range(255, 0, -1))) and p, "a file of another kind"),
@@ -51,7 +52,7 @@ def test_what_is_no_product_is_named(tmp_path, make, found):
     with pytest.raises(ProductError) as error:
         open_product(make(tmp_path / "thing"), OpenOptions())
     message = str(error.value)
-    assert message.startswith("thing: expected a")
+    assert ": expected a" in message
     assert found in message
     assert str(tmp_path) not in message
     assert len(message.splitlines()) == 1

@@ -412,6 +412,13 @@ def test_tiffs_under_the_name_of_jp2_are_read(tmp_path):
     np.testing.assert_array_equal(product.bands["B02"].read(whole((48, 48))).dn, ramp("B02", 48, 48))
 
 
+def test_options_that_the_metadata_answer_are_said_to_be_ignored(tmp_path):
+    root = write_fake_safe(tmp_path, replace(SMALL, bands=("B01",)))
+    lines = opened(root, level="L2A", sensor="Sentinel-2").warnings
+    assert "level: 'L2A' ignored, the product says L1C" in lines
+    assert not any(line.startswith("sensor") for line in lines)
+
+
 def test_sniffing(tmp_path):
     root = write_fake_safe(tmp_path, replace(SMALL, bands=("B01",)))
     assert safe.sniff(root)

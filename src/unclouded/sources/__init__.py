@@ -23,7 +23,7 @@ def open_product(path: Path, options: OpenOptions) -> Product:
         ProductError: nothing there, or nothing that a reader knows.
         RadiometryError: reflectance cannot be derived and the options do not say how.
     """
-    if not path.exists():
+    if not _exists(path):
         raise ProductError(
             f"{shown(path.name)}: expected a product, found nothing at that path; check the path"
         )
@@ -36,6 +36,13 @@ def open_product(path: Path, options: OpenOptions) -> Product:
         f"{shown(path.name)}: expected a Sentinel-2 .SAFE folder or .zip, or a GeoTIFF with named bands, "
         f"found {_kind(path)}; give the product itself"
     )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long, a folder that may not be entered
+        return False
 
 
 def _kind(path: Path) -> str:

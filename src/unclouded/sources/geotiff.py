@@ -57,7 +57,7 @@ def open_product(path: Path, options: OpenOptions) -> Product:
     levels = level_grids(grid, shapes, None)
     lacking = missing(expected_at(level), names) if sensor == "sentinel-2" and level is not None else ()
     return Product(
-        identity=Identity(id=path.stem, sensor=sensor, level=level),
+        identity=Identity(id=shown(path.stem), sensor=sensor, level=level),
         bands={
             name: StackedBand(
                 file=file,
@@ -72,7 +72,13 @@ def open_product(path: Path, options: OpenOptions) -> Product:
         radiometry=radiometry,
         grid=grid,
         missing_bands=lacking,
-        warnings=(*notes, *unknown, *placing, *([f"missing bands: {', '.join(lacking)}"] if lacking else [])),
+        warnings=(
+            *_unused(info, options),
+            *notes,
+            *unknown,
+            *placing,
+            *([f"missing bands: {', '.join(lacking)}"] if lacking else []),
+        ),
     )
 
 
@@ -118,6 +124,16 @@ def _provenance(info: RasterInfo, options: OpenOptions) -> tuple[str, str | None
     if level is None:
         notes.append("processing level: not stated (tag LEVEL or option)")
     return sensor, level, notes
+
+
+def _unused(info: RasterInfo, options: OpenOptions) -> list[str]:
+    """A line for each option that does not apply."""
+    lines = []
+    if options.granule is not None:
+        lines.append("granule: ignored, a GeoTIFF has none")
+    if options.gsd is not None and info.grid.georeferenced:
+        lines.append(f"gsd: ignored, the raster's own georeference says {info.grid.pixel_size:g} m")
+    return lines
 
 
 def _grid(info: RasterInfo, names: list[str], sensor: str, options: OpenOptions) -> tuple[Grid, list[str]]:

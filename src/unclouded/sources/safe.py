@@ -74,6 +74,7 @@ def open_product(path: Path, options: OpenOptions) -> Product:
         grid=min(grids.values(), key=lambda grid: grid.pixel_size),
         missing_bands=lacking,
         warnings=(
+            *_unused(metadata, options),
             *_baseline_warnings(metadata),
             *_radiometry.oddities(metadata),
             *ignored,
@@ -249,6 +250,17 @@ def _product_id(where: str, uri: str | None, tile: str | None) -> str:
     name = own if _SANE_URI.fullmatch(own) else re.sub(r"\.(zip|SAFE)$", "", where, flags=re.IGNORECASE)
     name = re.sub(r"\.SAFE$", "", name, flags=re.IGNORECASE)
     return name if tile is None or f"T{tile}" in name else f"{name}_T{tile}"
+
+
+def _unused(metadata: ProductMetadata, options: OpenOptions) -> list[str]:
+    """A line for each option that the product's own metadata answer otherwise."""
+    own = {"sensor": "sentinel-2", "level": metadata.level}
+    stated = {"sensor": options.sensor, "level": options.level}
+    return [
+        f"{name}: '{shown(value)}' ignored, the product says {own[name]}"
+        for name, value in stated.items()
+        if value is not None and value.lower() != own[name].lower()
+    ]
 
 
 def _baseline_warnings(metadata: ProductMetadata) -> list[str]:
