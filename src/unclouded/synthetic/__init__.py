@@ -1,9 +1,11 @@
 """Scenes with known truth: land, clouds and shadows out of a seed, and whole products of them."""
 
+from unclouded.synthetic._sky import Rendered
 from unclouded.synthetic.clouds import SHADOW_DEPTH, THICK_DEPTH, THIN_DEPTH, CloudLayer
-from unclouded.synthetic.land import LANDSCAPES, Landscape
+from unclouded.synthetic.config import SKIES, SceneConfig
+from unclouded.synthetic.landscapes import LANDSCAPES, Landscape
 from unclouded.synthetic.safe import SafePaths, write_safe
-from unclouded.synthetic.scene import SKIES, Rendered, SceneConfig, add_clouds, render
+from unclouded.synthetic.scene import add_clouds, render
 from unclouded.synthetic.stack import StackPaths, write_stack
 
 __all__ = [

@@ -52,12 +52,12 @@ class Sampling:
     @property
     def south(self) -> npt.NDArray[np.float64]:
         """South of each row, m."""
-        return (np.arange(self.row0, self.row0 + self.height) + 0.5) * self.spacing
+        return np.asarray((np.arange(self.row0, self.row0 + self.height) + 0.5) * self.spacing, np.float64)
 
     @property
     def east(self) -> npt.NDArray[np.float64]:
         """East of each column, m."""
-        return (np.arange(self.col0, self.col0 + self.width) + 0.5) * self.spacing
+        return np.asarray((np.arange(self.col0, self.col0 + self.width) + 0.5) * self.spacing, np.float64)
 
     def grown(self, rows: int, cols: int | None = None) -> Self:
         """The same lattice with that many rows and columns more on every side."""
@@ -92,6 +92,11 @@ class Sampling:
             height=self.height * factor,
             width=self.width * factor,
         )
+
+
+def f32(values: npt.ArrayLike) -> Float:
+    """The values as float32; no copy where they are."""
+    return np.asarray(values, np.float32)
 
 
 def _scramble(h: Hash) -> Hash:
@@ -155,13 +160,13 @@ def _taps(
     base = np.floor(positions)
     t = (positions - base).astype(np.float32)
     u = 1 - t
-    weights = (
-        u * u * u / 6,
-        (3 * t * t * t - 6 * t * t + 4) / 6,
-        (3 * u * u * u - 6 * u * u + 4) / 6,
-        t * t * t / 6,
+    sixths = (
+        u * u * u,
+        3 * t * t * t - 6 * t * t + 4,
+        3 * u * u * u - 6 * u * u + 4,
+        t * t * t,
     )
-    return base.astype(np.int64) - 1, weights
+    return base.astype(np.int64) - 1, tuple(f32(part / 6) for part in sixths)
 
 
 def _spline(values: Float, rows: npt.NDArray[np.float64], cols: npt.NDArray[np.float64]) -> Float:

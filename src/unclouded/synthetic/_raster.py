@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import rasterio
 import rasterio.shutil
-from affine import Affine
 
 from unclouded.core.windows import Window
 
@@ -47,25 +46,14 @@ def geotiff(
     size: tuple[int, int],
     count: int,
     dtype: str,
-    crs: str,
-    transform: Affine,
+    place: Mapping[str, Any],
     options: Mapping[str, Any] | None = None,
 ) -> Iterator[Any]:
-    """A tiled GeoTIFF open for writing."""
+    """A tiled GeoTIFF open for writing; `place` holds its crs and transform."""
     profile = {"driver": "GTiff", "tiled": True, "blockxsize": 256, "blockysize": 256, "bigtiff": "if_safer"}
     height, width = size
-    with rasterio.open(
-        path,
-        "w",
-        height=height,
-        width=width,
-        count=count,
-        dtype=dtype,
-        crs=crs,
-        transform=transform,
-        **profile,
-        **(options or {}),
-    ) as out:
+    shape = {"height": height, "width": width, "count": count, "dtype": dtype}
+    with rasterio.open(path, "w", **{**profile, **shape, **place, **(options or {})}) as out:
         yield out
 
 

@@ -15,17 +15,9 @@ import numpy as np
 
 from unclouded.core.bands import SENTINEL2, Band
 from unclouded.core.errors import OptionError
-from unclouded.synthetic._noise import (
-    Float,
-    Points,
-    Sampling,
-    fractal,
-    nearest_point,
-    on_coarser,
-    scattered,
-    seed_of,
-    smooth,
-)
+from unclouded.synthetic import _shapes
+from unclouded.synthetic._noise import Float, Sampling, seed_of
+from unclouded.synthetic._shapes import Form
 from unclouded.synthetic.surfaces import SIGNATURES
 
 THIN_DEPTH = 0.1
@@ -82,7 +74,7 @@ class Kind:
     """Exponent with which extinction falls with wavelength: 0 large drops … 1.3 fine haze."""
     relief: float
     """How strongly the top is modelled by the sun."""
-    shape: Callable[[Sampling, "Layer"], Float]
+    shape: Callable[[Sampling, Form], Float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,13 +85,7 @@ class Layer:
     cover: float
     height_m: float
     depth: float
-    scale_m: float
-    direction_deg: float
-    seed: int
-
-    def noise(self, name: str) -> int:
-        """Seed of one of its fields."""
-        return seed_of(self.seed, name)
+    form: Form
 
 
 def settle(layer: CloudLayer, seed: int) -> Layer:
@@ -118,9 +104,11 @@ def settle(layer: CloudLayer, seed: int) -> Layer:
         cover=layer.cover,
         height_m=kind.height_m if layer.height_m is None else layer.height_m,
         depth=kind.depth if layer.depth is None else layer.depth,
-        scale_m=kind.scale_m if layer.scale_m is None else layer.scale_m,
-        direction_deg=layer.direction_deg,
-        seed=seed_of(seed, layer.kind),
+        form=Form(
+            scale_m=kind.scale_m if layer.scale_m is None else layer.scale_m,
+            direction_deg=layer.direction_deg,
+            seed=seed_of(seed, layer.kind),
+        ),
     )
 
 
@@ -132,7 +120,7 @@ def depth_of(layer: Layer, sampling: Sampling, extent: Sampling) -> Float:
     """
     if layer.cover <= 0:
         return np.zeros((sampling.height, sampling.width), np.float32)
-    over = layer.kind.shape(sampling, layer) - np.float32(_threshold(layer, extent))
+    over = layer.kind.shape(sampling, layer.form) - np.float32(_threshold(layer, extent))
     over = np.maximum(over, 0) / np.float32(layer.kind.softness)
     return np.asarray(
         np.float32(layer.depth) * -np.expm1(-(over ** np.float32(layer.kind.power))), np.float32
@@ -145,10 +133,11 @@ def _threshold(layer: Layer, extent: Sampling) -> float:
 
     A pure function, remembered because each window asks for it.
     """
-    shape = layer.kind.shape(_statistics(extent), layer)
+    shape = layer.kind.shape(_statistics(extent), layer.form)
     rim = float(np.quantile(shape, 1 - layer.cover))
     share = min(THIN_DEPTH / layer.depth, 0.95)
-    return rim - layer.kind.softness * (-math.log1p(-share)) ** (1 / layer.kind.power)
+    start = (-math.log1p(-share)) ** (1 / layer.kind.power)
+    return float(rim - layer.kind.softness * start)
 
 
 def _statistics(extent: Sampling, points: int = 128) -> Sampling:
@@ -189,127 +178,6 @@ def _band(name: str) -> Band:
     return next(band for band in SENTINEL2 if name in {band.name, band.common_name})
 
 
-def _turned(sampling: Sampling, direction_deg: float) -> tuple[Points, Points]:
-    """Coordinates along and across a direction, m."""
-    angle = math.radians(direction_deg)
-    south, east = sampling.south[:, None], sampling.east[None, :]
-    along = east * math.sin(angle) - south * math.cos(angle)
-    across = east * math.cos(angle) + south * math.sin(angle)
-    return along, across
-
-
-def _lumps(sampling: Sampling, layer: Layer, *, levels: int, warp: float) -> Float:
-    """Round heaps upon heaps, bent by a slow noise; about 0 … 1.5."""
-    scale = layer.scale_m
-    south, east = np.meshgrid(sampling.south / scale, sampling.east / scale, indexing="ij")
-    bent_south = south + warp * scattered(south * 1.3, east * 1.3, layer.noise("bend south"))
-    bent_east = east + warp * scattered(south * 1.3, east * 1.3, layer.noise("bend east"))
-    out = np.zeros(south.shape, np.float32)
-    for k in range(levels):
-        factor = 2.17**k
-        heap = np.float32(0.85) - nearest_point(
-            bent_south * factor, bent_east * factor, seed_of(layer.noise("heap"), k)
-        )
-        out += heap * np.float32(0.55**k)
-    return out
-
-
-def _cauliflower(sampling: Sampling, layer: Layer, largest: float) -> Float:
-    """Fine bulges with creases between them, mean near 0."""
-    out = fractal(sampling, largest, 14, layer.noise("fine"), gain=0.68)
-    return np.asarray(np.float32(0.8) - np.abs(out), np.float32)
-
-
-def _cumulus(sampling: Sampling, layer: Layer) -> Float:
-    """Heaps in loose groups with ragged rims."""
-    size = layer.scale_m
-    heaps = on_coarser(sampling, size / 32, lambda s: _lumps(s, layer, levels=4, warp=0.13))
-    groups = on_coarser(sampling, size / 2, lambda s: fractal(s, 9 * size, 2 * size, layer.noise("groups")))
-    ragged = fractal(sampling, size / 3, 14, layer.noise("rim"), gain=0.72)
-    return (
-        heaps
-        + np.float32(0.30) * groups
-        + np.float32(0.13) * _cauliflower(sampling, layer, size / 4)
-        + np.float32(0.12) * ragged
-    )
-
-
-def _stratocumulus(sampling: Sampling, layer: Layer) -> Float:
-    """Closed cells with gaps between them."""
-    size = layer.scale_m
-    cells = on_coarser(sampling, size / 48, lambda s: _lumps(s, layer, levels=2, warp=0.22))
-    sheet = on_coarser(sampling, size, lambda s: fractal(s, 16 * size, 2 * size, layer.noise("sheet")))
-    ragged = fractal(sampling, size / 4, 14, layer.noise("rim"), gain=0.68)
-    return np.float32(0.8) * cells + np.float32(0.35) * sheet + np.float32(0.13) * ragged
-
-
-def _altocumulus(sampling: Sampling, layer: Layer) -> Float:
-    """Small heaps in rolls, in patches."""
-    size = layer.scale_m
-    _, across = _turned(sampling, layer.direction_deg)
-    bend = on_coarser(sampling, size, lambda s: fractal(s, 20 * size, 4 * size, layer.noise("bend")))
-    rolls = np.sin((across / (2.4 * size)) % 1.0 * 2 * np.pi + 3.0 * bend).astype(np.float32)
-    heaps = on_coarser(sampling, size / 16, lambda s: _lumps(s, layer, levels=2, warp=0.2))
-    patch = on_coarser(sampling, size, lambda s: fractal(s, 30 * size, 5 * size, layer.noise("patch")))
-    fine = fractal(sampling, size / 2, 20, layer.noise("rim"), gain=0.65)
-    return (
-        heaps * np.float32(0.7) + np.float32(0.22) * rolls + np.float32(0.55) * patch + np.float32(0.1) * fine
-    )
-
-
-def _cirrus(sampling: Sampling, layer: Layer) -> Float:
-    """Fibres drawn out along the wind, gathered in veils."""
-    return on_coarser(sampling, layer.scale_m / 80, lambda s: _fibres(s, layer))
-
-
-def _fibres(sampling: Sampling, layer: Layer) -> Float:
-    size = layer.scale_m
-    along, across = _turned(sampling, layer.direction_deg)
-    sway = fractal(sampling, 10 * size, 2 * size, layer.noise("sway"))
-    across = across + 0.8 * size * sway
-    out = np.zeros(sway.shape, np.float32)
-    for k in range(7):
-        stretch = 5.0 if k else 2.5
-        octave = scattered(
-            across * (2**k / size), along * (2**k / (stretch * size)), seed_of(layer.noise("fibre"), k)
-        )
-        out += octave * np.float32(0.68**k)
-    veil = fractal(sampling, 9 * size, 2 * size, layer.noise("veil"))
-    return np.float32(0.55) * out + np.float32(0.8) * veil
-
-
-def _sheet(sampling: Sampling, layer: Layer) -> Float:
-    """A slow, smooth sheet."""
-    size = layer.scale_m
-    return on_coarser(
-        sampling, size / 40, lambda s: fractal(s, size, size / 30, layer.noise("sheet"), gain=0.42)
-    )
-
-
-def _overcast(sampling: Sampling, layer: Layer) -> Float:
-    """A closed ceiling with soft folds."""
-    size = layer.scale_m
-    folds = on_coarser(sampling, size / 80, lambda s: _folds(s, layer))
-    return folds + np.float32(0.06) * fractal(sampling, size / 40, 20, layer.noise("fine"), gain=0.6)
-
-
-def _folds(sampling: Sampling, layer: Layer) -> Float:
-    size = layer.scale_m
-    along, across = _turned(sampling, layer.direction_deg)
-    sway = np.float32(0.4) * fractal(sampling, size, size / 4, layer.noise("sway"))
-    rolls = scattered(across / (0.3 * size) + sway, along / (0.9 * size), layer.noise("rolls"))
-    return fractal(sampling, size, size / 40, layer.noise("folds"), gain=0.55) + np.float32(0.45) * rolls
-
-
-def _storm(sampling: Sampling, layer: Layer) -> Float:
-    """A few great towers with boiling tops."""
-    size = layer.scale_m
-    towers = on_coarser(sampling, size / 64, lambda s: _lumps(s, layer, levels=4, warp=0.3))
-    slow = on_coarser(sampling, size / 4, lambda s: smooth(s, 3 * size, layer.noise("groups")))
-    boil = _cauliflower(sampling, layer, size / 12)
-    return towers + np.float32(0.3) * slow + np.float32(0.09) * boil
-
-
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "cumulus": Kind(
@@ -321,7 +189,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             signature="water cloud",
             fading=0.0,
             relief=0.20,
-            shape=_cumulus,
+            shape=_shapes.cumulus,
         ),
         "stratocumulus": Kind(
             height_m=1_300,
@@ -332,7 +200,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             signature="water cloud",
             fading=0.0,
             relief=0.10,
-            shape=_stratocumulus,
+            shape=_shapes.stratocumulus,
         ),
         "altocumulus": Kind(
             height_m=4_200,
@@ -343,7 +211,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             signature="water cloud",
             fading=0.05,
             relief=0.10,
-            shape=_altocumulus,
+            shape=_shapes.altocumulus,
         ),
         "cirrus": Kind(
             height_m=9_500,
@@ -354,7 +222,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             signature="ice cloud",
             fading=0.25,
             relief=0.0,
-            shape=_cirrus,
+            shape=_shapes.cirrus,
         ),
         "haze": Kind(
             height_m=900,
@@ -365,7 +233,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             signature="haze",
             fading=1.3,
             relief=0.0,
-            shape=_sheet,
+            shape=_shapes.sheet,
         ),
         "dust": Kind(
             height_m=2_500,
@@ -376,7 +244,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             signature="dust",
             fading=0.3,
             relief=0.0,
-            shape=_sheet,
+            shape=_shapes.sheet,
         ),
         "overcast": Kind(
             height_m=2_200,
@@ -387,7 +255,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             signature="water cloud",
             fading=0.0,
             relief=0.05,
-            shape=_overcast,
+            shape=_shapes.overcast,
         ),
         "storm": Kind(
             height_m=10_500,
@@ -398,7 +266,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             signature="ice cloud",
             fading=0.0,
             relief=0.16,
-            shape=_storm,
+            shape=_shapes.storm,
         ),
     }
 )

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from unclouded.core.bands import NAMES, band
 from unclouded.core.radiometry import DN_NODATA
 from unclouded.synthetic._noise import Float, Sampling, seed_of, white
-from unclouded.synthetic.scene import TRACK_DEG, SceneConfig
+from unclouded.synthetic._sky import TRACK_DEG
+from unclouded.synthetic.config import SceneConfig
 
 QUANTIFICATION = 10_000
 """DN per unit of reflectance, in every Sentinel-2 product so far."""
@@ -77,7 +78,7 @@ def to_dn(
     The inverse of `core.radiometry.to_reflectance` up to rounding.
     """
     dn = np.rint(reflectance * np.float32(quantification) - np.float32(add_offset))
-    return np.clip(dn, DN_NODATA + 1, DN_LARGEST).astype(np.uint16)
+    return np.asarray(np.clip(dn, DN_NODATA + 1, DN_LARGEST), np.uint16)
 
 
 def seen(config: SceneConfig, sampling: Sampling) -> npt.NDArray[np.bool_]:

@@ -14,7 +14,9 @@ from unclouded.core.errors import OutputError
 from unclouded.core.radiometry import DN_NODATA
 from unclouded.core.windows import Window, tiled
 from unclouded.synthetic._raster import geotiff, in_order, raster_window
-from unclouded.synthetic.scene import Classes, SceneConfig, pixels_of, render
+from unclouded.synthetic._sky import Classes
+from unclouded.synthetic.config import SceneConfig, pixels_of
+from unclouded.synthetic.scene import render
 from unclouded.synthetic.sensor import QUANTIFICATION, seen, to_dn, with_noise
 
 
@@ -51,21 +53,29 @@ def write_stack(
     names = canonical_names(bands)
     truth = path.with_name(path.stem + "_truth.tif")
     east, north = config.origin
-    place = {"size": (size_px, size_px), "crs": crs, "transform": Affine(gsd, 0, east, 0, -gsd, north)}
+    size = (size_px, size_px)
+    place = {"crs": crs, "transform": Affine(gsd, 0, east, 0, -gsd, north)}
     options = {"compress": "deflate", "predictor": 2, "interleave": "band"}
     compute = partial(_piece, config, names, gsd, add_offset)
     try:
         with (
             geotiff(
-                path, count=len(names), dtype="uint16", options={**options, "nodata": DN_NODATA}, **place
+                path,
+                size=size,
+                count=len(names),
+                dtype="uint16",
+                place=place,
+                options={**options, "nodata": DN_NODATA},
             ) as image,
-            geotiff(truth, count=1, dtype="uint8", options={**options, "nodata": NODATA}, **place) as mask,
+            geotiff(
+                truth, size=size, count=1, dtype="uint8", place=place, options={**options, "nodata": NODATA}
+            ) as mask,
         ):
             image.descriptions = names
             image.scales = (1 / QUANTIFICATION,) * len(names)
             image.offsets = (add_offset / QUANTIFICATION,) * len(names)
             image.update_tags(SENSOR="sentinel-2", LEVEL="L1C")
-            for window, (dn, classes) in in_order(tiled((size_px, size_px), 256), compute, threads):
+            for window, (dn, classes) in in_order(tiled(size, 256), compute, threads):
                 image.write(dn, window=raster_window(window))
                 mask.write(classes, 1, window=raster_window(window))
     except OSError as err:

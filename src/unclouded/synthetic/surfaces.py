@@ -141,7 +141,9 @@ def _mixed(recipe: _Recipe) -> Float:
 
 
 def _materials() -> Materials:
-    spectra, contrast, vigour = [], [], []
+    spectra: list[Float] = []
+    contrast: list[float] = []
+    vigour: list[Float] = []
     ranges: dict[str, tuple[int, int]] = {}
     for name, group in _GROUPS.items():
         ranges[name] = (len(contrast), group.count)
