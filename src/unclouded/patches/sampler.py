@@ -20,8 +20,6 @@ class Sampling:
     """Patches a step."""
     balanced: bool = True
     """Whether cloud and clear come equally often; else as often as in the scenes."""
-    scales: tuple[int, ...] = (1,)
-    """Factors by which scenes are also offered coarser, area-averaged."""
     flips: bool = True
     """Whether patches are flipped and turned by quarters."""
     edges: float = 0.0
@@ -34,10 +32,8 @@ class Sampling:
     """Standard deviation of noise added to each value."""
 
     def __post_init__(self) -> None:
-        if self.batch < 1 or not self.scales or min(self.scales) < 1:
-            raise OptionError(
-                f"sampling: expected batch and scales of at least 1, found {self.batch} and {self.scales}"
-            )
+        if self.batch < 1:
+            raise OptionError(f"sampling: expected a batch of at least 1, found {self.batch}")
         if not 0 <= self.edges <= 1 or min(self.gain, self.offset, self.noise) < 0:
             raise OptionError(
                 "sampling: expected edges of 0 to 1 and gain, offset and noise of at least 0, found "
@@ -59,12 +55,12 @@ class Batch:
 class _Pool:
     """Where the patches of one class, or of all, may be drawn from."""
 
-    scene: npt.NDArray[np.int32]
-    """Which padded scene a pixel belongs to."""
     pixel: npt.NDArray[np.int64]
-    """Its flat index there."""
-    weight: npt.NDArray[np.float64] | None
-    """Chance of each scene; None: each pixel has the same."""
+    """Flat indices of its pixels, scene after scene."""
+    starts: npt.NDArray[np.int64]
+    """Where each scene's begin, and the end of the last."""
+    weight: npt.NDArray[np.float64]
+    """Chance of each scene."""
 
 
 def batches(
@@ -75,7 +71,7 @@ def batches(
     Raises:
         LabelError: no scene has a label, or balance is asked for and a class is empty.
     """
-    levels = pyramid(scenes, sampling.scales, least=patch)
+    levels = pyramid(scenes, least=patch)
     padded = [_padded(level.reflectance, patch) for level in levels]
     pools = _pools(levels, balanced=sampling.balanced)
     while True:
@@ -153,26 +149,22 @@ def _pool(levels: Sequence[LabelledScene], values: tuple[int, ...], *, by_scene:
             "add scenes that have some, or turn balanced off"
         )
     # a scene ten times as large is drawn about three times as often: neither crowds the other out
-    weight = np.sqrt(counts) / np.sqrt(counts).sum() if by_scene else None
-    scene = np.repeat(np.arange(len(levels), dtype=np.int32), counts)
-    return _Pool(scene=scene, pixel=np.concatenate(found), weight=weight)
+    share = (np.sqrt(counts) if by_scene else counts) * [level.weight for level in levels]
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    return _Pool(pixel=np.concatenate(found), starts=starts, weight=share / share.sum())
 
 
 def _draw(
     pool: _Pool, count: int, rng: np.random.Generator
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    if pool.weight is None:
-        index = rng.integers(0, len(pool.scene), count)
-        return pool.scene[index], pool.pixel[index]
-    starts = np.searchsorted(pool.scene, np.arange(len(pool.weight) + 1))
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Scenes and flat pixel indices there."""
     scene = rng.choice(len(pool.weight), count, p=pool.weight)
-    index = rng.integers(starts[scene], starts[scene + 1])
-    return pool.scene[index], pool.pixel[index]
+    return scene, pool.pixel[rng.integers(pool.starts[scene], pool.starts[scene + 1])]
 
 
 def _gather(
     padded: Sequence[Floats],
-    which: npt.NDArray[np.int32],
+    which: npt.NDArray[np.int64],
     where: npt.NDArray[np.int64],
     widths: Sequence[int],
     patch: int,

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unclouded.core.classes import CLOUD, EVERY_CLASS, class_bits
-from unclouded.core.errors import GridError, LabelError
+from unclouded.core.errors import GridError, LabelError, OptionError
 
 CLEAR_LABEL, CLOUD_LABEL, IGNORED = 0, 1, 255
 
@@ -21,12 +21,21 @@ class LabelledScene:
     """(band, y, x); 0 where the pixel was not seen."""
     cloud: npt.NDArray[np.uint8]
     """(y, x): 0 clear, 1 cloud, 255 not to be learnt from."""
+    scales: tuple[int, ...] = (1,)
+    """Factors of the pixel spacing at which patches are drawn, the coarser ones area-averaged."""
+    weight: float = 1.0
+    """How often it is drawn from, relative to another scene of the same size."""
 
     def __post_init__(self) -> None:
         if self.reflectance.shape[1:] != self.cloud.shape:
             raise GridError(
                 f"{self.name}: expected labels of {self.reflectance.shape[1:]} px, found {self.cloud.shape}; "
                 "give the mask that belongs to the stack"
+            )
+        if not self.scales or min(self.scales) < 1 or not self.weight > 0:
+            raise OptionError(
+                f"{self.name}: expected scales of at least 1 and a weight above 0, "
+                f"found {self.scales} and {self.weight}"
             )
 
 
@@ -83,16 +92,17 @@ def coarser(scene: LabelledScene, factor: int) -> LabelledScene:
         name=f"{scene.name} / {factor}",
         reflectance=np.asarray(blocks.mean(axis=(-3, -1)), np.float32),
         cloud=labels,
+        weight=scene.weight,
     )
 
 
-def pyramid(scenes: Sequence[LabelledScene], factors: Sequence[int], *, least: int) -> list[LabelledScene]:
-    """Every scene at every factor of its spacing, but those that become smaller than `least` px a side."""
+def pyramid(scenes: Sequence[LabelledScene], *, least: int) -> list[LabelledScene]:
+    """Every scene at each of its scales, but those that become smaller than `least` px a side."""
     return [
         coarser(scene, factor)
         for scene in scenes
-        for factor in factors
-        if factor == 1 or min(scene.cloud.shape) // factor >= least
+        for factor in scene.scales
+        if factor == min(scene.scales) or min(scene.cloud.shape) // factor >= least
     ]
 
 

@@ -54,6 +54,10 @@ class SceneFiles:
     """Radiometric offset where the stack does not say."""
     quantification: float | None = None
     """What DN + offset are divided by where the stack does not say."""
+    scales: tuple[int, ...] = (1,)
+    """Factors of the stack's spacing at which patches are drawn, the coarser ones area-averaged."""
+    weight: float = 1.0
+    """How often these are drawn from, relative to others of the same size."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -124,7 +124,8 @@ def _read_pair(stack: Path, mask: Path, item: SceneFiles, bands: tuple[str, ...]
     check_same_grid(scene.grid, reference.grid, what=f"{mask} against {stack}")
     reading = scene.read(bands)
     sets = cast(np.ndarray[tuple[int, ...], np.dtype[np.uint8]], reference.values)
-    return labelled(stack.stem, reading.reflectance, reading.valid, sets)
+    found = labelled(stack.stem, reading.reflectance, reading.valid, sets)
+    return replace(found, scales=item.scales, weight=item.weight)
 
 
 def _logger(file: TextIO, report: Callable[[Progress], None] | None) -> Callable[[Progress], None]:
