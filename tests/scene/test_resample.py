@@ -123,7 +123,7 @@ GRIDS = st.tuples(
 @given(
     source=st.tuples(st.integers(1, 50), st.integers(1, 50)),
     target=GRIDS,
-    size=st.integers(1, 23),
+    size=st.integers(5, 23),
     resampling=st.sampled_from(["average", "nearest"]),
     seed=st.integers(0, 99),
 )

@@ -191,27 +191,53 @@ def _weighted(
     """Weighted sum of the valid samples, and the weight of those that are invalid or outside."""
     rows = _taps(steps.rows, steps.method, window.row_off, window.height)
     cols = _taps(steps.cols, steps.method, window.col_off, window.width)
-    top, left = source.row_off, source.col_off
-    total = _along_rows(values, rows, top)
-    total = _along_rows(total.T, cols, left).T
+    down = _Along(begin=rows[0] - source.row_off, weights=rows[1], axis=0)
+    across = _Along(begin=cols[0] - source.col_off, weights=cols[1], axis=1)
+    total = across.sums(down.sums(values))
+    if valid.all() and down.within(source.height) and across.within(source.width):
+        return total, np.zeros_like(total)  # what the sums of nothing are, without forming them
     invalid = (~valid).astype(np.float32)
-    lost = _along_rows(invalid, rows, top, outside=1.0)
-    lost = _along_rows(lost.T, cols, left, outside=1.0).T
-    return total, lost
+    return total, across.sums(down.sums(invalid, outside=1.0), outside=1.0)
 
 
-def _along_rows(
-    array: Floats, taps: tuple[npt.NDArray[np.intp], Floats], first: int, *, outside: float = 0.0
-) -> Floats:
-    """Rows of a target from rows of a source that begins at row `first`; tap by tap, in order."""
-    begin, weights = taps
-    out = np.zeros((len(begin), array.shape[1]), np.float32)
-    for tap in range(weights.shape[1]):
-        weight = weights[:, tap, None]
-        row = begin + tap - first
-        there = (row >= 0) & (row < len(array))
-        picked = array[np.clip(row, 0, len(array) - 1)]
-        if not there.all():
-            picked = np.where(there[:, None], picked, np.float32(outside))
-        out += weight * picked
-    return out
+@dataclass(frozen=True, kw_only=True)
+class _Along:
+    """Weighted sums along one axis of an array."""
+
+    begin: npt.NDArray[np.intp]
+    """First source position of each target pixel; may lie outside of the array."""
+    weights: Floats
+    """(target, tap)."""
+    axis: int
+
+    def within(self, length: int) -> bool:
+        """Whether all taps lie inside of an array of this length."""
+        return bool(self.begin.min() >= 0 and self.begin.max() + self.weights.shape[1] <= length)
+
+    def sums(self, array: Floats, *, outside: float = 0.0) -> Floats:
+        """One number a target pixel, tap by tap in order; `outside` stands for what the array lacks."""
+        shape = list(array.shape)
+        shape[self.axis] = len(self.begin)
+        out = np.zeros(shape, np.float32)
+        for tap in range(self.weights.shape[1]):
+            weight = self.weights[:, tap]
+            picked = self._picked(array, self.begin + tap, outside)
+            out += picked * (weight[:, None] if self.axis == 0 else weight)
+        return out
+
+    def _picked(self, array: Floats, at: npt.NDArray[np.intp], outside: float) -> Floats:
+        length = array.shape[self.axis]
+        there = (at >= 0) & (at < length)
+        if there.all():
+            return np.take(array, at, axis=self.axis) if len(set(np.diff(at))) > 1 else self._every(array, at)
+        picked = np.take(array, at, axis=self.axis, mode="clip")
+        gone = there[:, None] if self.axis == 0 else there
+        return np.where(gone, picked, np.float32(outside))
+
+    def _every(self, array: Floats, at: npt.NDArray[np.intp]) -> Floats:
+        """Positions at one distance from the next, as a view: no copy."""
+        step = int(at[1] - at[0]) if len(at) > 1 else 1
+        if step == 0:
+            return np.take(array, at, axis=self.axis)
+        every = slice(int(at[0]), int(at[-1]) + 1, step)
+        return array[every] if self.axis == 0 else array[:, every]

@@ -37,9 +37,9 @@ _ENVIRONMENT = {
     # then reads as garbage without a word (rasterio 1.4.4, GDAL 3.10.3; tests/sources/test_raster.py).
     # We run our own threads over bands instead.
     "GDAL_NUM_THREADS": "1",
-    # MB, fixed by the first read of a process. GDAL's own bound is 5 % of the machine. Two rows of tiles of
+    # Bytes, of all open files together; by itself GDAL takes 5 % of the memory. Two rows of tiles of
     # all 13 bands at 10 m take 280 MB: enough to decode each tile once when windows go row by row.
-    "GDAL_CACHEMAX": 512,
+    "GDAL_CACHEMAX": 512_000_000,
 }
 
 _OPENING = threading.Lock()  # warnings.catch_warnings is not safe among threads
