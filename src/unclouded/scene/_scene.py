@@ -142,6 +142,8 @@ class Scene:
     def read(self, bands: Sequence[str], window: Window | None = None, *, threads: int = 1) -> Reading:
         """Reflectance and validity of a window, the same to the bit however the scene is cut into windows.
 
+        Saturated pixels (DN 65535, or 32767 in files of 15 bits) keep their number and are valid.
+
         Args:
             bands: names, in the order wanted.
             window: inside the scene's grid; None: all of it.

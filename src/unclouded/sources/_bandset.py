@@ -1,0 +1,123 @@
+"""A granule's band files: opened, placed, and looked at for what a user should know."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from affine import Affine
+
+from unclouded.core.bands import NAMES, SENTINEL2, band
+from unclouded.core.errors import RasterError
+from unclouded.core.grid import Grid
+from unclouded.sources._bands import FileBand
+from unclouded.sources._jp2 import HEAD_BYTES
+from unclouded.sources._layout import base_name
+from unclouded.sources._raster import RasterFile, RasterInfo, describe, level_grids, raster_file, stepped
+from unclouded.sources._text import shown
+from unclouded.sources._tree import Tree
+
+
+@dataclass(frozen=True, kw_only=True)
+class BandSet:
+    """The bands that can be opened."""
+
+    files: Mapping[str, RasterFile]
+    """By name, in the order of the table."""
+    infos: Mapping[str, RasterInfo]
+    """What each says of itself."""
+    damaged: tuple[str, ...]
+    """A line for each that cannot be opened."""
+
+
+def open_bands(tree: Tree, paths: Mapping[str, str]) -> BandSet:
+    """The rasters of bands, opened and not decoded.
+
+    Raises:
+        RasterError: none can be opened.
+    """
+    files: dict[str, RasterFile] = {}
+    infos: dict[str, RasterInfo] = {}
+    damaged: list[str] = []
+    for name in (name for name in NAMES if name in paths):
+        try:
+            file = _open(tree, name, paths[name])
+            infos[name] = describe(file)
+        except RasterError as err:
+            damaged.append(str(err))
+        else:
+            files[name] = file
+    if not files:
+        raise RasterError(f"{tree.where}: none of its {len(damaged)} bands can be read; first: {damaged[0]}")
+    return BandSet(files=files, infos=infos, damaged=tuple(damaged))
+
+
+def readers(bands: BandSet, tile: Mapping[int, Grid]) -> dict[str, FileBand]:
+    """Bands in their place: the raster's own, else that of the tile grids (gsd, m -> grid)."""
+    return {
+        name: _reader(file, bands.infos[name], _place(name, bands.infos[name].grid, tile))
+        for name, file in bands.files.items()
+    }
+
+
+def pixel_warnings(bands: BandSet, tile: Mapping[int, Grid]) -> list[str]:
+    """A line for each way in which the pixels are not what the tile metadata or a user would expect."""
+    plain = [name for name, info in bands.infos.items() if not info.grid.georeferenced]
+    lossy = [name for name, file in bands.files.items() if file.header and not file.header.reversible]
+    lines = _differences(bands, tile)
+    if plain:
+        source = "placed by the tile metadata" if tile else "their place is unknown"
+        lines.append(f"no georeference in {', '.join(plain)}: {source}")
+    if lossy:
+        lines.append(
+            f"lossy JPEG 2000 in {', '.join(lossy)}: nodata may hold small numbers along the swath's edge"
+        )
+    return lines
+
+
+def _open(tree: Tree, name: str, path: str) -> RasterFile:
+    return raster_file(
+        path=tree.raster(path),
+        head=tree.head(path, HEAD_BYTES),
+        size=tree.files[path],
+        where=f"{name} ({shown(base_name(path))})",
+    )
+
+
+def _reader(file: RasterFile, info: RasterInfo, grid: Grid) -> FileBand:
+    shapes = [level.shape for level in info.levels[1:]]
+    return FileBand(file=file, levels=level_grids(grid, shapes, file.header))
+
+
+def _place(name: str, own: Grid, tile: Mapping[int, Grid]) -> Grid:
+    if own.georeferenced:
+        return own
+    gsd = band(name).gsd
+    stated = tile.get(gsd)
+    height, width = own.shape
+    if stated is None:
+        return Grid(height=height, width=width, transform=Affine.scale(gsd, -gsd), crs=None)
+    place = stepped(stated.transform, stated.width / width, stated.height / height)
+    return Grid(height=height, width=width, transform=place, crs=stated.crs)
+
+
+def _differences(bands: BandSet, tile: Mapping[int, Grid]) -> list[str]:
+    """One band a gsd; the pixels count, the metadata do not."""
+    lines = []
+    for gsd in sorted({item.gsd for item in SENTINEL2}):
+        name = next((name for name in bands.infos if band(name).gsd == gsd), None)
+        stated = tile.get(gsd)
+        if name is None or stated is None:
+            continue
+        found = bands.infos[name].grid
+        if found.shape != stated.shape or (found.georeferenced and not _same_place(found, stated)):
+            lines.append(f"{name}: metadata say {_say(stated)}, the pixels {_say(found)}; the pixels count")
+    return lines
+
+
+def _same_place(one: Grid, other: Grid) -> bool:
+    return one.crs == other.crs and one.transform.almost_equals(other.transform, 1e-3 * other.pixel_size)
+
+
+def _say(grid: Grid) -> str:
+    if not grid.georeferenced:
+        return f"{grid.height} x {grid.width} px"
+    return f"{grid.height} x {grid.width} px of {grid.pixel_size:g} m in {grid.crs}"

@@ -1,0 +1,145 @@
+"""Where the parts of a `.SAFE` product lie, by compact and by long names."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from unclouded.core.errors import ProductError
+from unclouded.sources._text import shown
+from unclouded.sources._tree import Folder, Tree
+from unclouded.sources._zip import Archive
+
+_PRODUCT_XML = re.compile(r"(MTD_MSIL(1C|2A)|S2[A-Z]_\w+_MTD_SAFL(1C|2A)_\w+)\.xml", re.IGNORECASE)
+_TILE_XML = re.compile(r"(MTD_TL|S2[A-Z]_\w+_MTD_L(1C|2A)_TL_\w+)\.xml", re.IGNORECASE)
+_BAND_FILE = re.compile(r"\w*_(B\d[\dA])\.jp2", re.IGNORECASE)
+_TILE_NAME = re.compile(r"_T(\d{2}[A-Z]{3})_")
+_DEPTH = 2
+"""How deep the product's metadata may lie: a zip holds `NAME.SAFE/MTD_MSIL1C.xml`, or the file itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """A product's files and the two that matter first."""
+
+    tree: Tree
+    root: PurePosixPath
+    """The product's own folder in the tree."""
+    xml: str
+    """Path of the product metadata."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Granule:
+    """One granule's files."""
+
+    name: str
+    """Its folder."""
+    tile: str | None
+    """MGRS square out of the folder's name."""
+    xml: str | None
+    """Path of its metadata."""
+    bands: Mapping[str, str]
+    """Band -> path of its raster."""
+
+
+def base_name(name: str) -> str:
+    """The last part of a path."""
+    return PurePosixPath(name).name
+
+
+def looks_like_safe(path: Path) -> bool:
+    """Whether the path looks like a product, whole or not.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    if path.is_dir():
+        return path.suffix.upper() == ".SAFE" or _holds_metadata(path) or _only_product(path) is not None
+    if _PRODUCT_XML.fullmatch(path.name):
+        return True
+    with path.open("rb") as file:
+        return file.read(2) == b"PK" or path.suffix.lower() == ".zip"
+
+
+def _holds_metadata(folder: Path) -> bool:
+    return any(_PRODUCT_XML.fullmatch(child.name) for child in folder.iterdir())
+
+
+def _only_product(folder: Path) -> Path | None:
+    """The one `.SAFE` folder in a folder, as unzipping into a folder of the product's name leaves it."""
+    inside = [child for child in folder.iterdir() if child.is_dir() and child.suffix.upper() == ".SAFE"]
+    return inside[0] if len(inside) == 1 else None
+
+
+def _tree(path: Path) -> Tree:
+    if _PRODUCT_XML.fullmatch(path.name):
+        return Folder(path.parent)
+    if path.is_dir():
+        nested = None if _holds_metadata(path) else _only_product(path)
+        return Folder(nested or path)
+    return Archive(path)
+
+
+def locate(path: Path) -> Layout:
+    """The product at a path: its `.SAFE` folder, the folder around it, its metadata file, or a zip.
+
+    Raises:
+        ProductError: no product metadata, or several; the archive or folder is refused.
+    """
+    tree = _tree(path)
+    found = [name for name in tree.files if _PRODUCT_XML.fullmatch(base_name(name))]
+    found = [name for name in found if len(PurePosixPath(name).parts) <= _DEPTH]
+    if len(found) != 1:
+        what = "none" if not found else shown(", ".join(found))
+        raise ProductError(
+            f"{tree.where}: expected one MTD_MSIL1C.xml (or S2?_OPER_MTD_SAFL1C_*.xml), found {what}; "
+            "get the product again, or give the one that is meant"
+        )
+    return Layout(tree=tree, root=PurePosixPath(found[0]).parent, xml=found[0])
+
+
+def granules(layout: Layout) -> list[Granule]:
+    """Every folder below GRANULE, empty ones too."""
+    tree, home = layout.tree, layout.root / "GRANULE"
+    names = sorted({base_name(name) for name in tree.folders if PurePosixPath(name).parent == home})
+    return [_granule(tree, home / name) for name in names]
+
+
+def _granule(tree: Tree, folder: PurePosixPath) -> Granule:
+    inside = [name for name in tree.files if folder in PurePosixPath(name).parents]
+    xml = [n for n in inside if PurePosixPath(n).parent == folder and _TILE_XML.fullmatch(base_name(n))]
+    images = [name for name in inside if "IMG_DATA" in PurePosixPath(name).parts]
+    matches = {name: _BAND_FILE.fullmatch(base_name(name)) for name in images}
+    tile = _TILE_NAME.search(f"{folder.name}_")
+    return Granule(
+        name=folder.name,
+        tile=tile[1] if tile else None,
+        xml=xml[0] if xml else None,
+        bands={found[1].upper(): name for name, found in matches.items() if found is not None},
+    )
+
+
+def choose(found: list[Granule], wanted: str | None, where: str) -> tuple[Granule, tuple[str, ...]]:
+    """The granule to read, and a line for each that is left out because it is empty.
+
+    Raises:
+        ProductError: no granule with images, none of that name, or several and no name.
+    """
+    usable = [granule for granule in found if granule.bands]
+    empty = [granule for granule in found if not granule.bands]
+    known = shown(", ".join(granule.tile or granule.name for granule in usable), 400)
+    if not usable:
+        raise ProductError(
+            f"{where}: expected a granule with band images, found {len(found)} without any; "
+            "get the product again"
+        )
+    if wanted is not None:
+        usable = [g for g in usable if wanted == g.name or wanted.upper().removeprefix("T") == g.tile]
+        if len(usable) != 1:
+            raise ProductError(f"{where}: expected granule '{shown(wanted)}' among {known}; name one of them")
+    if len(usable) > 1:
+        raise ProductError(
+            f"{where}: expected one granule, found {len(usable)}: {known}; choose one with granule="
+        )
+    return usable[0], tuple(f"granule {shown(granule.name)}: no images in it, ignored" for granule in empty)
