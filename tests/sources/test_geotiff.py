@@ -120,6 +120,19 @@ def test_sensor_and_level_from_tags_options_or_said(tmp_path):
     assert [line.split(":")[0] for line in silent.warnings] == ["sensor", "processing level"]
 
 
+def test_landsat_counts_its_bands_otherwise(tmp_path):
+    """B5 of Landsat-8 is the near infrared, B05 of Sentinel-2 the red edge."""
+    names = ("B1", "B2", "B5", "B6", "B9", "B10", "BQA")
+    path = write_fake_geotiff(tmp_path / "a.tif", stack(7), names, scale=2e-5, offset=-0.1)
+    product = opened(path, sensor="LC08", level="L1TP")
+    assert tuple(product.bands) == ("B01", "B02", "B8A", "B10", "B11")
+    assert product.bands["B8A"].index == 3
+    assert product.identity.sensor == "landsat-8"
+    assert "ignored, no band of reflectance: B10, BQA" in product.warnings
+    message = failure(path, ProductError, sensor="landsat-7")
+    assert "expected bands described by their names" in message
+
+
 @pytest.mark.parametrize(
     ("names", "tags", "options", "pixel_size"),
     [

@@ -200,7 +200,7 @@ def test_a_product_of_many_granules_asks_which(tmp_path):
         assert opened(root, granule=choice).identity.tile == "32TQN"
 
 
-@pytest.mark.parametrize("prefix", ["{name}.SAFE/", ""])
+@pytest.mark.parametrize("prefix", ["{name}.SAFE/", "", "mine/2024/{name}/"])
 def test_a_zip_is_read_in_place(tmp_path, prefix):
     root = write_fake_safe(tmp_path / "plain", SMALL)
     archive = zipped(root, tmp_path / f"{root.stem}.zip", prefix.format(name=root.stem))

@@ -14,8 +14,9 @@ _PRODUCT_XML = re.compile(r"(MTD_MSIL(1C|2A)|S2[A-Z]_\w+_MTD_SAFL(1C|2A)_\w+)\.x
 _TILE_XML = re.compile(r"(MTD_TL|S2[A-Z]_\w+_MTD_L(1C|2A)_TL_\w+)\.xml", re.IGNORECASE)
 _BAND_FILE = re.compile(r"\w*_(B\d[\dA])\.jp2", re.IGNORECASE)
 _TILE_NAME = re.compile(r"_T(\d{2}[A-Z]{3})_")
-_DEPTH = 2
-"""How deep the product's metadata may lie: a zip holds `NAME.SAFE/MTD_MSIL1C.xml`, or the file itself."""
+_DEPTH = 4
+"""How deep the product's metadata may lie: a zip holds the file itself, `NAME.SAFE/` with it, or that in
+folders of its maker's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,8 @@ def locate(path: Path) -> Layout:
     """
     tree = _tree(path)
     found = [name for name in tree.files if _PRODUCT_XML.fullmatch(base_name(name))]
-    found = [name for name in found if len(PurePosixPath(name).parts) <= _DEPTH]
+    depths = {name: len(PurePosixPath(name).parts) for name in found}
+    found = [name for name in found if depths[name] == min(depths.values()) <= _DEPTH]
     if len(found) != 1:
         what = "none" if not found else shown(", ".join(found))
         raise ProductError(

@@ -13,10 +13,8 @@ from unclouded.sources import _radiometry
 from unclouded.sources._bands import StackedBand
 from unclouded.sources._options import OpenOptions
 from unclouded.sources._raster import RasterFile, RasterInfo, describe, driver_of, level_grids, raster_file
+from unclouded.sources._sensors import Sensor, band_name, parse_level, parse_sensor
 from unclouded.sources._text import shown
-
-_NATIVE_GSD = {"landsat": 30.0}
-"""Spacing of sensors other than Sentinel-2, m, by the start of their name; theirs is one for all bands."""
 
 
 def sniff(path: Path) -> bool:
@@ -41,7 +39,8 @@ def open_product(path: Path, options: OpenOptions) -> Product:
     """
     file = _open(path)
     info = describe(file)
-    positions, unknown = _positions(info, shown(path.name))
+    sensor, level, notes = _provenance(info, options)
+    positions, unknown = _positions(info, sensor, shown(path.name))
     names = sorted(positions, key=lambda name: band(name).band_id)
     radiometry = _radiometry.of_stack(
         names,
@@ -51,13 +50,12 @@ def open_product(path: Path, options: OpenOptions) -> Product:
         where=shown(path.name),
         is_float=info.dtype.kind == "f",
     )
-    sensor, level, notes = _provenance(info, options)
     grid, placing = _grid(info, names, sensor, options)
     shapes = [item.shape for item in info.levels[1:]]
     levels = level_grids(grid, shapes, None)
-    lacking = missing(expected_at(level), names) if sensor == "sentinel-2" and level is not None else ()
+    lacking = missing(expected_at(level), names) if sensor.is_sentinel2 and level is not None else ()
     return Product(
-        identity=Identity(id=shown(path.stem), sensor=sensor, level=level),
+        identity=Identity(id=shown(path.stem), sensor=sensor.name, satellite=sensor.satellite, level=level),
         bands={
             name: StackedBand(
                 file=file,
@@ -88,13 +86,13 @@ def _open(path: Path) -> RasterFile:
     return raster_file(path=str(path.resolve()), head=head, size=path.stat().st_size, where=shown(path.name))
 
 
-def _positions(info: RasterInfo, where: str) -> tuple[dict[str, int], list[str]]:
+def _positions(info: RasterInfo, sensor: Sensor, where: str) -> tuple[dict[str, int], list[str]]:
     """Band -> position from 1, and a line for the descriptions that name no band of ours."""
     found: dict[str, int] = {}
     unknown: list[str] = []
     for position, description in enumerate(info.names, start=1):
         try:
-            name = band(description or "").name
+            name = band_name(description or "", sensor)
         except BandError:
             unknown.append(shown(description, 40) if description else f"band {position}, without description")
             continue
@@ -112,18 +110,17 @@ def _positions(info: RasterInfo, where: str) -> tuple[dict[str, int], list[str]]
     return found, [f"ignored, no band of reflectance: {', '.join(unknown)}"] if unknown else []
 
 
-def _provenance(info: RasterInfo, options: OpenOptions) -> tuple[str, str | None, list[str]]:
+def _provenance(info: RasterInfo, options: OpenOptions) -> tuple[Sensor, str | None, list[str]]:
     """Sensor and level, and a line for what nobody states."""
     tags = {key.upper(): value.strip() for key, value in info.tags.items()}
-    sensor = (options.sensor or tags.get("SENSOR") or "").lower()
-    level = (options.level or tags.get("LEVEL") or "").upper() or None
+    stated = options.sensor or tags.get("SENSOR") or ""
+    level = parse_level(shown(options.level or tags.get("LEVEL") or ""))
     notes = []
-    if not sensor:
-        sensor = "sentinel-2"
+    if not stated:
         notes.append("sensor: not stated; taken as sentinel-2 (tag SENSOR or option)")
     if level is None:
         notes.append("processing level: not stated (tag LEVEL or option)")
-    return sensor, level, notes
+    return parse_sensor(shown(stated) or "sentinel-2"), level, notes
 
 
 def _unused(info: RasterInfo, options: OpenOptions) -> list[str]:
@@ -136,12 +133,11 @@ def _unused(info: RasterInfo, options: OpenOptions) -> list[str]:
     return lines
 
 
-def _grid(info: RasterInfo, names: list[str], sensor: str, options: OpenOptions) -> tuple[Grid, list[str]]:
+def _grid(info: RasterInfo, names: list[str], sensor: Sensor, options: OpenOptions) -> tuple[Grid, list[str]]:
     """Own georeference; without one, a spacing that is stated or the sensor's, and a line that says so."""
     if info.grid.georeferenced:
         return info.grid, []
-    native = next((gsd for start, gsd in _NATIVE_GSD.items() if sensor.startswith(start)), None)
-    gsd = options.gsd or native or float(min(band(name).gsd for name in names))
+    gsd = options.gsd or sensor.native_gsd or float(min(band(name).gsd for name in names))
     told = "as stated" if options.gsd else "the native one of its bands; state another with gsd="
     grid = replace(info.grid, transform=Affine.scale(gsd, -gsd), crs=None)
     return grid, [f"no georeference: place unknown, spacing {gsd:g} m, {told}"]
