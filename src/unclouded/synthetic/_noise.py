@@ -127,6 +127,12 @@ def hash_grid(rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer], seed
     return _scramble(down[:, None] + _wrapped(cols, _X)[None, :])
 
 
+def hash_at(rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer], seed: int) -> Hash:
+    """The same hash for each row index with the column index beside it. -> uint32, shape of both."""
+    down = _scramble(_wrapped(rows, _Y) ^ np.uint32(seed & _MASK))
+    return _scramble(down + _wrapped(cols, _X))
+
+
 def hash_of(values: Hash, seed: int) -> Hash:
     """A new hash out of one, e.g. a second property of the same parcel."""
     return _scramble((values ^ np.uint32(seed & _MASK)) * np.uint32(_Z))
@@ -192,11 +198,21 @@ def smooth(sampling: Sampling, cell: float, seed: int, *, shift: tuple[float, fl
     """
     south = (sampling.south + shift[0]) / cell
     east = (sampling.east + shift[1]) / cell
-    row0, col0 = math.floor(south[0]) - 1, math.floor(east[0]) - 1
-    rows = np.arange(row0, math.floor(south[-1]) + 3)
-    cols = np.arange(col0, math.floor(east[-1]) + 3)
+    rows, south = _needed(south)
+    cols, east = _needed(east)
     lattice = unit(hash_grid(rows, cols, seed)) * np.float32(2 * _UNIT) - np.float32(_UNIT)
-    return _spline(lattice, south - row0, east - col0)
+    return _spline(lattice, south, east)
+
+
+def _needed(places: Points) -> tuple[npt.NDArray[np.int64], Points]:
+    """Lattice indices that a spline needs around places, and the places counted along these indices."""
+    whole = np.floor(places).astype(np.int64)
+    first, last = int(whole[0]) - 1, int(whole[-1]) + 2
+    if last - first < 8 * places.size:
+        return np.arange(first, last + 1), places - first
+    # far apart: only those that are used, so that statistics of a whole scene stay cheap
+    used = np.unique(whole[:, None] + np.arange(-1, 3))
+    return used, np.searchsorted(used, whole) + (places - whole)
 
 
 def octaves(largest: float, smallest: float) -> int:
@@ -261,16 +277,36 @@ def scattered(south: Points, east: Points, seed: int) -> Float:
     """Smooth noise at any points, in units of its cells, variance 1. Dearer than `smooth`."""
     row, col = np.floor(south), np.floor(east)
     t, s = _smoothstep((south - row).astype(np.float32)), _smoothstep((east - col).astype(np.float32))
-    i, j = row.astype(np.int32), col.astype(np.int32)
-    row0, col0 = int(i.min()), int(j.min())
-    rows, cols = np.arange(row0, int(i.max()) + 2), np.arange(col0, int(j.max()) + 2)
-    lattice = unit(hash_grid(rows, cols, seed)) * np.float32(2) - np.float32(1)
-    flat, width = lattice.ravel(), lattice.shape[1]
-    at = (i - row0) * width + (j - col0)
-    top = flat[at] * (1 - s) + flat[at + 1] * s
-    bottom = flat[at + width] * (1 - s) + flat[at + width + 1] * s
-    # smoothstep keeps 26/35 of the variance per axis
-    return np.asarray((top * (1 - t) + bottom * t) * np.float32(math.sqrt(3.0) * 35.0 / 26.0), np.float32)
+    look = _Lattice(row.astype(np.int64), col.astype(np.int64), seed)
+    top = look.value(0, 0) * (1 - s) + look.value(0, 1) * s
+    bottom = look.value(1, 0) * (1 - s) + look.value(1, 1) * s
+    # smoothstep keeps 26/35 of the variance per axis, numbers in 0 … 1 have 1/12
+    scale = np.float32(2 * math.sqrt(3.0) * 35.0 / 26.0)
+    return f32((top * (1 - t) + bottom * t - np.float32(0.5)) * scale)
+
+
+class _Lattice:
+    """Random numbers of lattice points around given ones: a table where they are dense, else one by one."""
+
+    def __init__(self, rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64], seed: int) -> None:
+        self._rows, self._cols, self._seed = rows, cols, seed
+        row0, col0 = int(rows.min()) - 1, int(cols.min()) - 1
+        height, self._width = int(rows.max()) + 2 - row0, int(cols.max()) + 2 - col0
+        self._table: Hash | None = None
+        if height * self._width <= 16 * rows.size + 4096:
+            down, across = np.arange(row0, row0 + height), np.arange(col0, col0 + self._width)
+            self._table = hash_grid(down, across, seed).ravel()
+            self._at = (rows - row0) * self._width + (cols - col0)
+
+    def hashed(self, down: int, across: int) -> Hash:
+        """Hash of the points this far from the given ones, -1 … 1."""
+        if self._table is None:
+            return hash_at(self._rows + down, self._cols + across, self._seed)
+        return np.asarray(self._table[self._at + (down * self._width + across)], np.uint32)
+
+    def value(self, down: int, across: int) -> Float:
+        """The same as numbers in 0 … 1."""
+        return unit(self.hashed(down, across))
 
 
 def _smoothstep(t: Float) -> Float:
@@ -282,19 +318,16 @@ def nearest_point(south: Points, east: Points, seed: int) -> Float:
 
     Cellular noise (Worley 1996): small in the middle of round blobs, about 1 between them.
     """
-    i, j = np.floor(south).astype(np.int32), np.floor(east).astype(np.int32)
-    row0, col0 = int(i.min()) - 1, int(j.min()) - 1
-    rows, cols = np.arange(row0, int(i.max()) + 2), np.arange(col0, int(j.max()) + 2)
-    h = hash_grid(rows, cols, seed)
+    row, col = np.floor(south), np.floor(east)
     # in float32 only relative to the point's own cell, so that far from the origin is as good as near
-    v, u = (south - i).astype(np.float32), (east - j).astype(np.float32)
-    down, across = unit(h).ravel(), unit(hash_of(h, seed)).ravel()
-    width = cols.size
+    v, u = (south - row).astype(np.float32), (east - col).astype(np.float32)
+    look = _Lattice(row.astype(np.int64), col.astype(np.int64), seed)
     best = np.full(south.shape, 9.0, np.float32)
-    for di in (-1, 0, 1):
-        for dj in (-1, 0, 1):
-            at = (i - row0 + di) * width + (j - col0 + dj)
-            dy, dx = down[at] + np.float32(di) - v, across[at] + np.float32(dj) - u
+    for down in (-1, 0, 1):
+        for across in (-1, 0, 1):
+            h = look.hashed(down, across)
+            dy = unit(h) + np.float32(down) - v
+            dx = unit(hash_of(h, seed)) + np.float32(across) - u
             np.minimum(best, dy * dy + dx * dx, out=best)
     return np.sqrt(best)
 

@@ -208,7 +208,8 @@ def _preview(source: Path, target: Path, side: int = 343) -> None:
     with rasterio.open(source, driver="GTiff") as whole:
         side = min(side, whole.width)
         small = whole.read(out_shape=(3, side, side))
-        place = {"crs": whole.crs, "transform": whole.transform * Affine.scale(whole.width / side)}
+        t, ratio = whole.transform, whole.width / side
+        place = {"crs": whole.crs, "transform": Affine(t.a * ratio, 0, t.c, 0, t.e * ratio, t.f)}
         with geotiff(target, size=(side, side), count=3, dtype="uint8", place=place) as out:
             out.write(small)
 

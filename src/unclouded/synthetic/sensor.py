@@ -77,7 +77,8 @@ def to_dn(
 
     The inverse of `core.radiometry.to_reflectance` up to rounding.
     """
-    dn = np.rint(reflectance * np.float32(quantification) - np.float32(add_offset))
+    # rounded before the offset is taken off, so that products with and without one agree to the digit
+    dn = np.rint(reflectance * np.float32(quantification)) - np.float32(add_offset)
     return np.asarray(np.clip(dn, DN_NODATA + 1, DN_LARGEST), np.uint16)
 
 
