@@ -3,6 +3,8 @@
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -243,6 +245,22 @@ def test_zip_and_folder_are_the_same_scene(safe, tmp_path):
     archive = shutil.make_archive(str(tmp_path / "a"), "zip", safe.parent, safe.name)
     one, other = open_scene(archive).at(60).read(NAMES), open_scene(safe).at(60).read(NAMES)
     assert one.reflectance.tobytes() == other.reflectance.tobytes()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts files in /proc/self/fd")
+def test_files_are_closed_when_the_scene_is_gone(safe):
+    def still_open():
+        links = [path.readlink() for path in list(Path("/proc/self/fd").iterdir()) if path.is_symlink()]
+        return [link for link in links if link.is_relative_to(safe)]
+
+    before = len(still_open())
+    scene = open_scene(safe)
+    scene.at(20).read(NAMES, threads=4)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(partial(scene.read, NAMES), tiled(scene.grid.shape, 180)))
+    assert before < len(still_open()) <= before + 13 * 2 * 5
+    del scene
+    assert len(still_open()) == before
 
 
 def test_non_square_rasters(tmp_path):
