@@ -15,6 +15,7 @@ from unclouded.synthetic import (
     Landscape,
     SceneConfig,
     add_clouds,
+    draw_scene,
     render,
 )
 
@@ -138,3 +139,21 @@ def test_a_spacing_must_nest_with_60_m():
 def test_a_band_that_does_not_exist_is_refused():
     with pytest.raises(BandError, match="band 'B13'"):
         render(CONFIG, ("B13",), window(0, 0, 4, 4))
+
+
+def test_drawn_scenes_vary_and_come_again():
+    scenes = [draw_scene(seed, size_m=6_000) for seed in range(60)]
+    assert scenes == [draw_scene(seed, size_m=6_000) for seed in range(60)]
+    assert {scene.landscape for scene in scenes} == set(LANDSCAPES)
+    assert {len(scene.clouds) for scene in scenes} == {0, 1, 2, 3}
+    assert len({scene.sun_zenith for scene in scenes}) == 60
+    covers = [layer.cover for scene in scenes for layer in scene.clouds]
+    assert min(covers) < 0.1
+    assert max(covers) > 0.6
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_drawn_scene_can_be_rendered(seed):
+    piece = render(draw_scene(seed, size_m=6_000), ("B02", "B10", "B12"), window(0, 0, 60, 60), 20)
+    assert np.isfinite(piece.reflectance).all()
+    assert 0 <= piece.reflectance.min() < piece.reflectance.max() < 1.4

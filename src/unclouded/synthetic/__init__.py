@@ -2,7 +2,7 @@
 
 from unclouded.synthetic._sky import Rendered
 from unclouded.synthetic.clouds import SHADOW_DEPTH, THICK_DEPTH, THIN_DEPTH, CloudLayer
-from unclouded.synthetic.config import SKIES, SceneConfig
+from unclouded.synthetic.config import SKIES, SceneConfig, draw_scene
 from unclouded.synthetic.landscapes import LANDSCAPES, Landscape
 from unclouded.synthetic.safe import SafePaths, write_safe
 from unclouded.synthetic.scene import add_clouds, render
@@ -21,6 +21,7 @@ __all__ = [
     "SceneConfig",
     "StackPaths",
     "add_clouds",
+    "draw_scene",
     "render",
     "write_safe",
     "write_stack",

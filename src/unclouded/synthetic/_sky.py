@@ -197,7 +197,7 @@ def _brightness(layer: Layer, depth: Float, step: tuple[int, int], beyond: int) 
     """Cloud reflectance relative to the table: dense cores are brighter, the side to the sun too."""
     core = depth[beyond:-beyond, beyond:-beyond]
     # a two-stream cloud goes on brightening after it has hidden the ground
-    out = np.float32(0.78) + np.float32(0.62) * core / (core + np.float32(4.0))
+    out = np.float32(0.70) + np.float32(0.90) * core / (core + np.float32(8.0))
     if layer.kind.relief <= 0:
         return np.asarray(out, np.float32)
     height = np.log1p(depth)

@@ -248,13 +248,13 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         ),
         "overcast": Kind(
             height_m=2_200,
-            depth=9.0,
+            depth=14.0,
             scale_m=9_000,
-            softness=3.0,
+            softness=4.0,
             power=1.0,
             signature="water cloud",
             fading=0.0,
-            relief=0.05,
+            relief=0.12,
             shape=_shapes.overcast,
         ),
         "storm": Kind(

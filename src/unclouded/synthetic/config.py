@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeVar
 
 from unclouded.core.errors import OptionError
 from unclouded.core.windows import Window
 from unclouded.synthetic._noise import Sampling, seed_of
-from unclouded.synthetic.clouds import CloudLayer, Layer, settle
+from unclouded.synthetic.clouds import KINDS, CloudLayer, Layer, settle
 from unclouded.synthetic.landscapes import LANDSCAPES, Landscape
+
+Choice = TypeVar("Choice")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,3 +114,53 @@ SKIES: Mapping[str, tuple[CloudLayer, ...]] = MappingProxyType(
     }
 )
 """Cloud layers for common kinds of sky."""
+
+
+def draw_scene(
+    seed: int, *, size_m: float, origin: tuple[float, float] = (600_000.0, 5_300_040.0)
+) -> SceneConfig:
+    """A scene whose land, sky, sun and view are drawn from a seed: variety for training.
+
+    One to three kinds of cloud; no cloud at all one time in eight.
+    """
+    draw = _Draws(seed)
+    count = 0 if draw.number("clear", 0, 1) < 1 / 8 else 1 + int(draw.number("count", 0, 2.999))
+    return SceneConfig(
+        seed=seed,
+        landscape=draw.one_of("landscape", tuple(LANDSCAPES)),
+        clouds=tuple(draw.layer(kind) for kind in draw.several("kinds", tuple(KINDS), count)),
+        sun_zenith=draw.number("sun zenith", 20, 70),
+        sun_azimuth=draw.number("sun azimuth", 110, 200),
+        view_zenith=draw.number("view zenith", 0, 11),
+        view_azimuth=draw.one_of("view azimuth", (105.0, 285.0)),
+        origin=origin,
+        size_m=size_m,
+    )
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """Choices that depend on a seed and on what is chosen, not on their order."""
+
+    seed: int
+
+    def number(self, what: str, low: float, high: float) -> float:
+        return low + (high - low) * seed_of(self.seed, what) / 2**32
+
+    def one_of(self, what: str, choices: tuple[Choice, ...]) -> Choice:
+        return choices[seed_of(self.seed, what) % len(choices)]
+
+    def several(self, what: str, choices: tuple[str, ...], count: int) -> tuple[str, ...]:
+        return tuple(sorted(choices, key=lambda choice: seed_of(self.seed, what, choice))[:count])
+
+    def layer(self, kind: str) -> CloudLayer:
+        usual = KINDS[kind]
+        return CloudLayer(
+            kind=kind,
+            # small shares are as common as large ones: the square of an even number
+            cover=0.03 + 0.85 * self.number(f"{kind} cover", 0, 1) ** 2,
+            height_m=usual.height_m * self.number(f"{kind} height", 0.6, 1.3),
+            depth=usual.depth * self.number(f"{kind} depth", 0.5, 1.4),
+            scale_m=usual.scale_m * 2 ** self.number(f"{kind} scale", -1, 1),
+            direction_deg=self.number(f"{kind} direction", 0, 180),
+        )
