@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -176,6 +177,17 @@ def test_many_threads_read_what_one_reads(tmp_path):
     assert 1 <= len(file._idle[0]) <= 8
     file.close()
     assert not file._idle
+
+
+def test_decoded_tiles_are_kept(tmp_path):
+    """GDAL's cache is bounded in bytes: 512 given as megabytes would keep nothing and decode all again."""
+    file = opened(write(tmp_path / "a.jp2", noise(900)))
+    times = []
+    for _ in range(2):
+        begun = time.process_time()
+        read_window(file, 1, whole((900, 900)), 0)
+        times.append(time.process_time() - begun)
+    assert times[1] < times[0] / 5, times  # measured: 1 / 100
 
 
 def test_a_file_goes_to_another_process_without_its_handles(tmp_path):
