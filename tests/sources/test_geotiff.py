@@ -237,6 +237,18 @@ def test_empty_and_truncated_tiffs_are_named(tmp_path):
             [reader.read(whole((300, 300))) for reader in opened(cut).bands.values()]
 
 
+def test_complex_numbers_are_refused(tmp_path):
+    path = write_fake_geotiff(tmp_path / "a.tif", stack(1, dtype=np.complex64), ("red",))
+    assert "expected real numbers, found complex64" in failure(path, RasterError, **STATED)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.float64])
+def test_numbers_of_every_real_kind_are_read(tmp_path, dtype):
+    values = stack(1).astype(dtype)
+    reader = opened(write_fake_geotiff(tmp_path / "a.tif", values, ("red",)), **STATED).bands["B04"]
+    np.testing.assert_array_equal(reader.read(whole((12, 20))).dn, values[0])
+
+
 def test_sidecars_are_not_followed(tmp_path):
     """An .ovr or .aux.xml beside a file may point to any other."""
     path = write_fake_geotiff(tmp_path / "a.tif", stack(1, 64, 64), ("red",), scale=1e-4)

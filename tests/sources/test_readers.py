@@ -1,5 +1,6 @@
 """Every reader found keeps the contract of `unclouded.testing.readers`."""
 
+import os
 from importlib import import_module
 
 import numpy as np
@@ -43,9 +44,11 @@ def test_products_of_every_kind_keep_the_contract(tmp_path):
         (lambda p: p, "nothing at that path"),
         (lambda p: p / ("x" * 300), "nothing at that path"),
         (lambda p: p.mkdir() or p, "a folder without MTD_MSIL1C.xml"),
+        (lambda p: [(p / f"{n}.SAFE").mkdir(parents=True) for n in "ab"] and p, "a folder of 2 that may be"),
         (lambda p: p.write_text("hello") and p, "a file of another kind"),
         (lambda p: p.write_bytes(bytes(range(255, 0, -1))) and p, "a file of another kind"),
         (lambda p: p.touch() or p, "an empty file"),
+        (lambda p: os.mkfifo(p) or p, "neither a file nor a folder"),
     ],
 )
 def test_what_is_no_product_is_named(tmp_path, make, found):

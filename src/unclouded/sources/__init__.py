@@ -25,7 +25,7 @@ def open_product(path: Path, options: OpenOptions) -> Product:
     """
     if not _exists(path):
         raise ProductError(
-            f"{shown(path.name)}: expected a product, found nothing at that path; check the path"
+            f"{shown(path.name or path)}: expected a product, found nothing at that path; check the path"
         )
     for name in names(__name__):
         reader = import_module(f"{__name__}.{name}")
@@ -33,8 +33,8 @@ def open_product(path: Path, options: OpenOptions) -> Product:
             product: Product = reader.open_product(path, options)
             return product
     raise ProductError(
-        f"{shown(path.name)}: expected a Sentinel-2 .SAFE folder or .zip, or a GeoTIFF with named bands, "
-        f"found {_kind(path)}; give the product itself"
+        f"{shown(path.name or path)}: expected a Sentinel-2 .SAFE folder or .zip, "
+        f"or a GeoTIFF with named bands, found {_kind(path)}; give the product itself"
     )
 
 
@@ -47,7 +47,12 @@ def _exists(path: Path) -> bool:
 
 def _kind(path: Path) -> str:
     if path.is_dir():
+        products = [child for child in path.iterdir() if child.suffix.upper() in {".SAFE", ".ZIP"}]
+        if products:
+            return f"a folder of {len(products)} that may be"
         return "a folder without MTD_MSIL1C.xml"
+    if not path.is_file():
+        return "neither a file nor a folder"
     if path.stat().st_size == 0:
         return "an empty file"
     return "a file of another kind"

@@ -59,6 +59,8 @@ def looks_like_safe(path: Path) -> bool:
         return path.suffix.upper() == ".SAFE" or _holds_metadata(path) or _only_product(path) is not None
     if _PRODUCT_XML.fullmatch(path.name):
         return True
+    if not path.is_file():  # a pipe would wait for a writer
+        return False
     with path.open("rb") as file:
         return file.read(2) == b"PK" or path.suffix.lower() == ".zip"
 

@@ -160,7 +160,9 @@ def describe(file: RasterFile) -> RasterInfo:
         _check_size(dataset, file.where)
         grid = _grid_of(dataset)
         count = len(dataset.overviews(1))
-        dtypes = {np.dtype(name) for name in dataset.dtypes}
+        dtype = np.result_type(*(np.dtype(name) for name in dataset.dtypes))
+        if dtype.kind not in "uif":
+            raise RasterError(f"{file.where}: expected real numbers, found {dtype}; convert the raster first")
         info = RasterInfo(
             grid=grid,
             levels=(grid,),
@@ -168,7 +170,7 @@ def describe(file: RasterFile) -> RasterInfo:
             scales=tuple(dataset.scales),
             offsets=tuple(dataset.offsets),
             nodata=tuple(dataset.nodatavals),
-            dtype=np.result_type(*dtypes),
+            dtype=dtype,
             tags=dict(dataset.tags()),
         )
     return info if not count else _with_levels(info, file, count)
