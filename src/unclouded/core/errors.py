@@ -15,6 +15,8 @@ UncloudedError                 exit code
 │   └── OutputError               a result that cannot be written
 ├── ScenesFailedError          4  some scenes failed, the rest are done
 └── ServiceError               5  a service or credentials failed
+    ├── UnknownProductError       a service does not have it
+    └── OfflineError              a product that must be brought back from an archive first
 
 A message is one line of four parts: where, expected, found, what to do. The command line prints it
 and leaves with the code; nothing else catches these errors.
@@ -91,3 +93,11 @@ class ServiceError(UncloudedError, OSError):
     """A service or its credentials failed."""
 
     exit_code = 5
+
+
+class UnknownProductError(ServiceError, LookupError):
+    """A product that the service does not have."""
+
+
+class OfflineError(ServiceError):
+    """A product that the service must bring back from its long-term archive first."""
