@@ -1,5 +1,6 @@
 """Rasters: where the samples of a level lie, damaged files, disguised files, threads."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -218,6 +219,6 @@ def test_threads_set_in_the_environment_do_not_bring_garbage_back(tmp_path):
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(cut)],
-        capture_output=True, text=True, check=True, env={"GDAL_NUM_THREADS": "2", "PATH": ""},
+        capture_output=True, text=True, check=True, env={**os.environ, "GDAL_NUM_THREADS": "2"},
     )  # fmt: skip
     assert done.stdout.strip() == "RasterError"
