@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unclouded.catalog._records import Wanted
+from unclouded.catalog._stac import product_name
 from unclouded.core.errors import InputError
 
 PROVIDER = "unclouded:provider"
@@ -24,6 +25,14 @@ class SearchResult:
     provider: str | None
     """Who has them, where the file says so."""
     wanted: tuple[Wanted, ...]
+    products: tuple[str, ...]
+    """ESA's names of them, in the same order, where they are known; else the ids."""
+
+    def wanted_of(self, provider: str) -> tuple[Wanted, ...]:
+        """The products as a provider knows them: by its own ids, or by ESA's names."""
+        if self.provider in {None, provider}:
+            return self.wanted
+        return tuple(Wanted(id=name) for name in self.products)
 
 
 def read_search(text: str, *, where: str) -> SearchResult:
@@ -47,7 +56,8 @@ def read_search(text: str, *, where: str) -> SearchResult:
             "download them one after the other"
         )
     provider = said if isinstance(said, str) else next(iter(providers), None)
-    return SearchResult(provider=provider, wanted=tuple(_wanted(row, where) for row in rows))
+    wanted = tuple(_wanted(row, where) for row in rows)
+    return SearchResult(provider=provider, wanted=wanted, products=tuple(_product(row) for row in rows))
 
 
 def _rows(content: object) -> Iterator[Mapping[str, Any]]:
@@ -64,6 +74,12 @@ def _wanted(row: Mapping[str, Any], where: str) -> Wanted:
     if not isinstance(name, str) or not name:
         raise InputError(f"{where}: expected products with an id, found one without")
     return Wanted(id=name, item=row if row.get("type") == "Feature" and row.get("assets") else None)
+
+
+def _product(row: Mapping[str, Any]) -> str:
+    properties = row.get("properties")
+    name = row.get("product") or (product_name(row["id"], properties) if isinstance(properties, dict) else "")
+    return str(name or row["id"])
 
 
 def _provider(row: Mapping[str, Any]) -> str | None:

@@ -107,7 +107,7 @@ def read_item(item: Item, *, provider: str, collection: str) -> Found:
     name, time = item.get("id"), (properties or {}).get("datetime")
     if not isinstance(name, str) or not isinstance(properties, dict) or not isinstance(time, str):
         raise ServiceError(f"{provider}: expected an item with id and datetime, found one without; not used")
-    product = parse_product(_product_name(name, properties))
+    product = parse_product(product_name(name, properties))
     scene = item_scene(name)
     return Found(
         id=name,
@@ -192,7 +192,8 @@ def _following(url: str, asked: dict[str, Any] | None, link: Item) -> tuple[str,
     return target, {**(asked or {}), **body} if link.get("merge") else dict(body)
 
 
-def _product_name(name: str, properties: Item) -> str:
+def product_name(name: str, properties: Item) -> str:
+    """ESA's name of an item's product; the item's own where it does not say."""
     keys = ("s2:product_uri", "sentinel:product_id", "s2:product_name")
     text = next((properties[key] for key in keys if isinstance(properties.get(key), str)), name)
     return bare(text)

@@ -2,10 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+if TYPE_CHECKING:
+    from unclouded.catalog import Tick
 
 
 @contextmanager
@@ -28,6 +41,39 @@ def scene_progress(*, quiet: bool) -> Iterator[Callable[[str, float], None]]:
             bars.update(tasks[name], completed=share)
 
         yield tell
+
+
+@contextmanager
+def transfer_progress(*, quiet: bool) -> Iterator[Callable[["Tick"], None]]:
+    """A bar a product and one for all of them, on stderr; silent with `quiet` or without a terminal."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    tasks: dict[str, TaskID] = {}
+    ticks: dict[str, Tick] = {}
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bars:
+
+        def tell(tick: "Tick") -> None:
+            ticks[tick.product] = tick
+            for name, received, size in (("all", *_sums(ticks)), (tick.product, tick.received, tick.size)):
+                if name not in tasks:
+                    tasks[name] = bars.add_task(name, total=size)
+                bars.update(tasks[name], completed=received, total=size)
+            bars.update(tasks[tick.product], visible=not tick.done)
+
+        yield tell
+
+
+def _sums(ticks: "dict[str, Tick]") -> tuple[int, int | None]:
+    """Bytes received and expected of all products begun."""
+    sizes = [tick.size for tick in ticks.values()]
+    size = None if None in sizes else sum(size or 0 for size in sizes)
+    return sum(tick.received for tick in ticks.values()), size
 
 
 def warn(line: str) -> None:
