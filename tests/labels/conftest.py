@@ -1,8 +1,13 @@
+import importlib.util
+from pathlib import Path
+
 import pytest
 import rasterio
 from affine import Affine
 
 UTM = Affine(10, 0, 600_000, 0, -10, 5_100_000)
+# what a replica of a set is written with, and the set read
+NEEDS = {"cloudsen12": "pyarrow", "hollstein": "h5py", "kappaset": "h5py"}
 
 
 @pytest.fixture
@@ -20,3 +25,24 @@ def write():
         return path
 
     return write_codes
+
+
+@pytest.fixture(scope="session")
+def replicas():
+    """The module that writes tiny label sets in their published layouts."""
+    spec = importlib.util.spec_from_file_location("label_replicas", Path(__file__).with_name("replicas.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def replica(replicas, extra, tmp_path):
+    """`replica(name)`: the folder of a tiny label set."""
+
+    def make(name):
+        if name in NEEDS:
+            extra(NEEDS[name])
+        return replicas.make(name, tmp_path)
+
+    return make

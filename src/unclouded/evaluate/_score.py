@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from unclouded.core import registry
+from unclouded import labels
 from unclouded.core.classes import NODATA, Legend, class_bits, to_sets
 from unclouded.core.counts import Counts, count, no_counts
 from unclouded.core.grid import Grid, check_same_grid
@@ -44,19 +44,16 @@ def score_pair(pair: Pair, *, legend: str, prediction_legend: str, strip_px: int
         LabelError: one holds a code that its legend does not know.
         RasterError: one cannot be read.
     """
-    ours, theirs = (
-        registry.find("unclouded.labels", prediction_legend),
-        registry.find("unclouded.labels", legend),
-    )
+    ours, theirs = labels.find(prediction_legend), labels.find(legend)
     with ours.open_codes(pair.prediction) as prediction, theirs.open_codes(pair.reference) as reference:
         check_same_grid(prediction.grid, reference.grid, what=f"{pair.prediction} against {pair.reference}")
         counts = no_counts()
         for strip in _strips(prediction, reference, strip_px):
             counts += count(
-                to_sets(reference.read(strip), theirs.LABELS, where=str(pair.reference)),
-                to_sets(prediction.read(strip), ours.LABELS, where=str(pair.prediction)),
+                to_sets(reference.read(strip), theirs.legend, where=str(pair.reference)),
+                to_sets(prediction.read(strip), ours.legend, where=str(pair.prediction)),
             )
-        warnings = tuple(_doubts(prediction, reference, counts, ours.LABELS, theirs.LABELS))
+        warnings = tuple(_doubts(prediction, reference, counts, ours.legend, theirs.legend))
         grid = reference.grid
     return SceneScore(
         scene=pair.scene,
