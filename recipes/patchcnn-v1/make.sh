@@ -7,4 +7,4 @@ work=$2
 python "$here/make_labels.py" --data "$data" -o "$work"
 cp "$here/config.toml" "$work/config.toml"
 unclouded train "$work/config.toml" -o "$work/model"
-python "$here/measure.py" --work "$work" --model "$work/model/patchcnn-v1.onnx"
+python "$here/measure.py" "$work"

