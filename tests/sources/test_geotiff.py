@@ -133,26 +133,21 @@ def test_landsat_counts_its_bands_otherwise(tmp_path):
     assert "expected bands described by their names" in message
 
 
-@pytest.mark.parametrize(
-    ("names", "tags", "options", "pixel_size"),
-    [
-        (("red", "B05"), {}, {}, 10),
-        (("B05", "B01"), {}, {}, 20),
-        (("B01",), {}, {}, 60),
-        (("red",), {"SENSOR": "landsat-8"}, {}, 30),
-        (("red",), {"SENSOR": "landsat-8"}, {"gsd": 12.5}, 12.5),
-    ],
-)
-def test_without_georeference_the_spacing_is_said(tmp_path, names, tags, options, pixel_size):
-    path = write_fake_geotiff(
-        tmp_path / "a.tif", stack(len(names)), names, scale=1e-4, tags=tags, pixel_size=None
-    )
-    product = opened(path, **options)
+def test_without_georeference_pixels_are_taken_as_they_are(tmp_path):
+    """A guess at the spacing would resample a raster by it."""
+    path = write_fake_geotiff(tmp_path / "a.tif", stack(1), ("B05",), scale=1e-4, pixel_size=None)
+    product = opened(path)
     assert product.grid.crs is None
-    assert product.grid.pixel_size == pixel_size
-    (line,) = [line for line in product.warnings if line.startswith("no georeference")]
-    assert f"spacing {pixel_size:g} m" in line
-    assert ("as stated" in line) == bool(options)
+    assert not product.grid.spacing_known
+    assert any("place and spacing unknown; state the spacing with" in line for line in product.warnings)
+
+
+def test_without_georeference_the_spacing_can_be_stated(tmp_path):
+    path = write_fake_geotiff(tmp_path / "a.tif", stack(1), ("B05",), scale=1e-4, pixel_size=None)
+    product = opened(path, gsd=12.5)
+    assert product.grid.crs is None
+    assert product.grid.pixel_size == 12.5
+    assert "no georeference: place unknown, spacing 12.5 m as stated" in product.warnings
 
 
 def test_gsd_does_not_move_a_raster_that_knows_its_place(tmp_path):

@@ -26,11 +26,6 @@ class Sensor:
         """Whether band names are Sentinel-2's own."""
         return self.name == "sentinel-2"
 
-    @property
-    def native_gsd(self) -> float | None:
-        """Spacing of all its bands, m, where they have one."""
-        return 30.0 if self.name.startswith("landsat-") else None
-
 
 def parse_sensor(text: str) -> Sensor:
     """`S2B`, `Sentinel-2`, `LC08`, `landsat 8` … -> the sensor."""

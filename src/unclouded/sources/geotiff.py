@@ -50,7 +50,7 @@ def open_product(path: Path, options: OpenOptions) -> Product:
         where=shown(path.name),
         is_float=info.dtype.kind == "f",
     )
-    grid, placing = _grid(info, names, sensor, options)
+    grid, placing = _grid(info, options)
     shapes = [item.shape for item in info.levels[1:]]
     levels = level_grids(grid, shapes, None)
     lacking = missing(expected_at(level), names) if sensor.is_sentinel2 and level is not None else ()
@@ -133,11 +133,14 @@ def _unused(info: RasterInfo, options: OpenOptions) -> list[str]:
     return lines
 
 
-def _grid(info: RasterInfo, names: list[str], sensor: Sensor, options: OpenOptions) -> tuple[Grid, list[str]]:
-    """Own georeference; without one, a spacing that is stated or the sensor's, and a line that says so."""
+def _grid(info: RasterInfo, options: OpenOptions) -> tuple[Grid, list[str]]:
+    """Own georeference; without one, the spacing that is stated or pixels as they are, and a line that says so."""
     if info.grid.georeferenced:
         return info.grid, []
-    gsd = options.gsd or sensor.native_gsd or float(min(band(name).gsd for name in names))
-    told = "as stated" if options.gsd else "the native one of its bands; state another with gsd="
-    grid = replace(info.grid, transform=Affine.scale(gsd, -gsd), crs=None)
-    return grid, [f"no georeference: place unknown, spacing {gsd:g} m, {told}"]
+    if options.gsd is None:
+        grid = replace(info.grid, transform=Affine.identity(), crs=None)
+        return grid, [
+            "no georeference: place and spacing unknown; state the spacing with --pixel-size (gsd=)"
+        ]
+    grid = replace(info.grid, transform=Affine.scale(options.gsd, -options.gsd), crs=None)
+    return grid, [f"no georeference: place unknown, spacing {options.gsd:g} m as stated"]
