@@ -45,7 +45,7 @@ def parse_area(text: str) -> Area:
     if (numbers := _numbers(stripped)) is not None:
         return box_area(*numbers)
     path = Path(stripped)
-    if not path.is_file():
+    if not _is_file(path):
         raise OptionError(
             f"area '{stripped[:60]}': expected west,south,east,north, a GeoJSON file or a tile such as "
             "32TQM, found none of them; check the path"
@@ -81,6 +81,13 @@ def bounds(geometry: Mapping[str, Any]) -> tuple[float, float, float, float]:
     positions = list(_positions(geometry["coordinates"]))
     xs, ys = [p[0] for p in positions], [p[1] for p in positions]
     return min(xs), min(ys), max(xs), max(ys)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # longer than a name may be
+        return False
 
 
 def _numbers(text: str) -> tuple[float, float, float, float] | None:

@@ -83,13 +83,14 @@ def parse_tile(text: str) -> Tile:
         raise _no_tile(text, f"a column of {COLUMNS[zone % 3]} and a row of {ROWS} in zone {zone}")
     south = band < "N"
     easting = (COLUMNS[zone % 3].index(column) + 1) * SQUARE_M
-    northing = _northing(zone, band, row) + (FALSE_NORTHING_M if south else 0)
+    # aligned from the equator on, before the south's false northing: so are the products' corners
+    top = -(-(_northing(zone, band, row) + SQUARE_M) // ALIGNMENT_M) * ALIGNMENT_M
     return Tile(
         name=f"{zone:02}{band}{column}{row}",
         zone=zone,
         south=south,
         left_m=easting // ALIGNMENT_M * ALIGNMENT_M,
-        top_m=-(-(northing + SQUARE_M) // ALIGNMENT_M) * ALIGNMENT_M,
+        top_m=top + (FALSE_NORTHING_M if south else 0),
     )
 
 
