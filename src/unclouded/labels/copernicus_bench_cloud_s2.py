@@ -1,7 +1,7 @@
 """Copernicus-Bench Cloud-S2: a quarter of the densely labelled patches of CloudSEN12+, as plain GeoTIFFs.
 
-`cloud_s2/s2_toa/NAME.tif`, 13 bands, and `cloud_s2/cloud/NAME.tif`; `train.csv`, `val.csv` and `test.csv` hold
-a name a line. The split is not that of CloudSEN12+. hf.co/datasets/wangyi111/Copernicus-Bench, arXiv
+`cloud_s2/s2_toa/NAME.tif`, 13 bands, and `cloud_s2/cloud/NAME.tif`; `train.csv`, `val.csv` and `test.csv`
+hold a name a line. The split is not that of CloudSEN12+. hf.co/datasets/wangyi111/Copernicus-Bench, arXiv
 2503.11849.
 """
 

@@ -10,25 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from rasterio.errors import RasterioError
+from PIL import Image
 
 from unclouded.core.classes import LEGENDS
 from unclouded.core.errors import LabelError, RasterError
-from unclouded.labels._codes import (
-    CodesReader,
-    array_reader,
-    check_magic,
-    grid_of,
-    open_dataset,
-    open_raster,
-    whole_reader,
-)
+from unclouded.labels._codes import CodesReader, array_reader, check_magic, whole_reader
 from unclouded.labels._geotiff import or_geotiff
 from unclouded.labels._items import LabelItem, listed
 from unclouded.labels._names import wrs_scene
 
 LABELS = LEGENDS["sparcs"]
 _ENDS = ("_labels", "_mask")
+# kinds of PNG whose numbers are codes: palette and grey
+_CODES = {"P", "L"}
 _PNG = (b"\x89PNG\r\n\x1a\n",)
 # Colours of the PNG masks by code (the set's readme names them; values in ESA-PhiLab/eo4ai, L8SPARCS80.yaml)
 COLOURS = (
@@ -78,25 +72,26 @@ def open_codes(path: Path) -> Iterator[CodesReader]:
         RasterError: neither of these.
         LabelError: a colour that is not one of the set's.
     """
-    kind = "a PNG"
-    check_magic(path, _PNG, kind=kind, instead="download it again")
-    with open_dataset(path, driver="PNG", path=path, kind=kind) as dataset:
-        if dataset.count < 3:
-            with open_raster(path, driver="PNG", path=path, kind=kind) as reader:
-                yield reader
-            return
-        try:
-            colours = dataset.read((1, 2, 3))
-        except RasterioError as err:
-            raise RasterError(f"{path}: the picture cannot be decoded; download it again") from err
-        yield array_reader(_by_colour(colours, path), path, grid=grid_of(dataset))
+    check_magic(path, _PNG, kind="a PNG", instead="download it again")
+    picture = _picture(path)
+    yield array_reader(picture if picture.ndim == 2 else _by_colour(picture, path), path)
+
+
+def _picture(path: Path) -> npt.NDArray[np.uint8]:
+    """Codes (y, x), or colours (y, x, 3).
+
+    Pillow, not GDAL: that fills the rest of a picture that is cut off with zeros, and 0 is shadow.
+    """
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            return np.asarray(picture if picture.mode in _CODES else picture.convert("RGB"), np.uint8)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as err:
+        raise RasterError(f"{path}: the picture cannot be decoded ({err}); download it again") from err
 
 
 def _by_colour(colours: npt.NDArray[np.uint8], path: Path) -> npt.NDArray[np.uint8]:
-    packed = _packed(colours[0], colours[1], colours[2])
-    known = {
-        int(_packed(*(np.uint8(value) for value in colour))): code for code, colour in enumerate(COLOURS)
-    }
+    packed = _packed(colours)
+    known = {int(_packed(np.array(colour, np.uint8))): code for code, colour in enumerate(COLOURS)}
     codes = np.zeros(packed.shape, np.uint8)
     for value, count in zip(*np.unique(packed, return_counts=True), strict=True):
         if int(value) not in known:
@@ -109,9 +104,10 @@ def _by_colour(colours: npt.NDArray[np.uint8], path: Path) -> npt.NDArray[np.uin
     return codes
 
 
-def _packed(red: npt.ArrayLike, green: npt.ArrayLike, blue: npt.ArrayLike) -> npt.NDArray[np.uint32]:
-    r, g, b = (np.asarray(channel, np.uint32) for channel in (red, green, blue))
-    return np.asarray(r << 16 | g << 8 | b, np.uint32)
+def _packed(colours: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
+    """Colours (…, 3) as one number each."""
+    red, green, blue = (colours[..., channel].astype(np.uint32) for channel in range(3))
+    return np.asarray(red << 16 | green << 8 | blue, np.uint32)
 
 
 read_codes = whole_reader(open_codes)

@@ -45,7 +45,7 @@ def open_codes(path: Path) -> Iterator[CodesReader]:
 
 def _mask(path: Path) -> Values:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             mask = np.squeeze(arrays["msk"])
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as err:
         raise RasterError(
