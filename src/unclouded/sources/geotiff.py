@@ -134,7 +134,7 @@ def _unused(info: RasterInfo, options: OpenOptions) -> list[str]:
 
 
 def _grid(info: RasterInfo, options: OpenOptions) -> tuple[Grid, list[str]]:
-    """Own georeference; without one, the spacing that is stated or pixels as they are, and a line that says so."""
+    """Own georeference, or pixels as they are, spaced as stated if anybody does; and a line that says so."""
     if info.grid.georeferenced:
         return info.grid, []
     if options.gsd is None:
