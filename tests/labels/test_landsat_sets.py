@@ -44,6 +44,15 @@ def test_half_an_envi_raster_is_named(replica, lost, message):
         l8_biome.read_codes(envi.label)
 
 
+def test_a_mask_that_is_cut_off_is_not_filled_up(replica):
+    envi = next(item for item in l8_biome.find_items(replica("l8_biome")) if item.label.suffix == ".img")
+    envi.label.write_bytes(envi.label.read_bytes()[:6])
+    with pytest.raises(
+        RasterError, match=r"mask\.img: expected at least 10 bytes .*, found 6; download it again"
+    ):
+        l8_biome.read_codes(envi.label)
+
+
 def test_shadow_in_the_last_row_is_found(write, tmp_path):
     codes = np.full((1030, 4), 128, np.uint8)
     assert not l8_biome.marks_shadow(write(tmp_path / "a.tif", codes))

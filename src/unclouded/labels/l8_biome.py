@@ -83,7 +83,17 @@ def open_codes(path: Path) -> Iterator[CodesReader]:
         )
     check_magic(header, (b"ENVI",), kind="the header of an ENVI raster", instead="download it again")
     with open_raster(path, driver="ENVI", path=path, kind="an ENVI raster") as reader:
+        _check_length(path, reader.grid.height * reader.grid.width)
         yield reader
+
+
+def _check_length(path: Path, pixels: int) -> None:
+    # GDAL reads what is missing of a raw raster as 0, without a word
+    size = path.stat().st_size
+    if size < pixels:
+        raise RasterError(
+            f"{path}: expected at least {pixels} bytes for as many pixels, found {size}; download it again"
+        )
 
 
 read_codes = whole_reader(open_codes)
