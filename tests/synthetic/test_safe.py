@@ -1,6 +1,7 @@
 import hashlib
 import json
 import subprocess
+import sys
 import zipfile
 from datetime import datetime
 
@@ -277,3 +278,17 @@ def test_a_folder_that_cannot_be_is_named(tmp_path):
 def test_what_cannot_be_written_is_said(tmp_path, options, message):
     with pytest.raises(OptionError, match=message):
         write_safe(tmp_path, QUICK, **{"size_px": 96, **options})
+
+
+@pytest.mark.slow
+def test_a_large_tile_takes_no_more_memory_than_stated(tmp_path):
+    """A ninth of a tile: its 13 bands at 10 m alone would be 0.7 GB."""
+    script = (
+        "import resource, sys; from pathlib import Path; from unclouded.synthetic import *\n"
+        "write_safe(Path(sys.argv[1]), SceneConfig(seed=1), size_px=3660, threads=2)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], check=True, capture_output=True, text=True, timeout=300
+    )
+    assert int(out.stdout) < 500_000  # kB

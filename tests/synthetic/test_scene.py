@@ -45,6 +45,15 @@ def test_a_window_is_the_crop_of_the_whole_to_the_last_bit(gsd, data):
     np.testing.assert_array_equal(part.cloud_depth, whole.cloud_depth[rows, cols])
 
 
+def test_pieces_join_without_a_seam():
+    """A window larger than what is computed at once, against its parts."""
+    whole = render(CONFIG, ("B04",), window(400, 430, 160, 110))
+    part = render(CONFIG, ("B04",), window(470, 470, 30, 30))
+    large = render(CONFIG, ("B04",), window(0, 0, 560, 540))
+    np.testing.assert_array_equal(large.reflectance[:, 400:, 430:], whole.reflectance)
+    np.testing.assert_array_equal(large.classes[470:500, 470:500], part.classes)
+
+
 def test_the_same_seed_is_the_same_scene_and_another_seed_another():
     here = window(0, 0, 60, 60)
     one, again = (render(CONFIG, ("B04",), here) for _ in range(2))

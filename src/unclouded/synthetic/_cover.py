@@ -204,7 +204,7 @@ def _river(here: Place) -> tuple[Float, Float]:
     def distance(sampling: Sampling) -> Float:
         wide = sampling.grown(1)
         bed = turned(wide, 48_000, 24_000, here.seed("river"))
-        bed += np.float32(0.11) * turned(wide, 5_000, 300, here.seed("meanders"), gain=0.45)
+        bed += np.float32(0.07) * turned(wide, 5_000, 300, here.seed("meanders"), gain=0.45)
         down = (bed[2:, 1:-1] - bed[:-2, 1:-1]) / np.float32(2 * wide.spacing)
         across = (bed[1:-1, 2:] - bed[1:-1, :-2]) / np.float32(2 * wide.spacing)
         slope = np.maximum(np.hypot(down, across), np.float32(1e-5))

@@ -16,6 +16,7 @@ from unclouded.synthetic._noise import (
     scattered,
     seed_of,
     smooth,
+    turned,
 )
 
 
@@ -124,10 +125,10 @@ def _fibres(sampling: Sampling, form: Form) -> Float:
 
 
 def sheet(sampling: Sampling, form: Form) -> Float:
-    """A slow, smooth sheet."""
+    """A slow sheet, thinner and thicker in patches."""
     size = form.scale_m
     return on_coarser(
-        sampling, size / 40, lambda s: fractal(s, size, size / 30, form.noise("sheet"), gain=0.42)
+        sampling, size / 120, lambda s: turned(s, size, size / 60, form.noise("sheet"), gain=0.58)
     )
 
 

@@ -227,7 +227,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "haze": Kind(
             height_m=900,
             depth=0.45,
-            scale_m=45_000,
+            scale_m=18_000,
             softness=1.8,
             power=1.5,
             signature="haze",
@@ -238,7 +238,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "dust": Kind(
             height_m=2_500,
             depth=0.7,
-            scale_m=60_000,
+            scale_m=24_000,
             softness=1.8,
             power=1.5,
             signature="dust",

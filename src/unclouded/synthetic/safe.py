@@ -28,13 +28,11 @@ from unclouded.synthetic._names import Names
 from unclouded.synthetic._raster import JP2_BLOCK, geotiff, in_order, raster_window, to_jp2
 from unclouded.synthetic._tiling import tile_crs, tile_origin
 from unclouded.synthetic.config import SceneConfig
+from unclouded.synthetic.scene import BLOCK_POINTS
 from unclouded.synthetic.sensor import band_groups
 
 FULL_SIZE_PX = 10_980
 """Side of a whole tile at 10 m, px."""
-
-BLOCK_PX = 480
-"""Side of the pieces in which a scene is computed, px at 10 m: small enough to stay in the cache."""
 
 ADD_OFFSET = -1000
 """RADIO_ADD_OFFSET of every band since baseline 04.00."""
@@ -72,7 +70,8 @@ def write_safe(
     """A product of the scene, written into the folder with its truth beside it.
 
     The scene takes its origin from the tile and its size from `size_px`, so that cover shares hold within
-    what is written. A tile is computed and written in pieces: memory does not grow with its size.
+    what is written. A tile is computed, written and encoded in pieces: a whole one takes 0.6 GB of memory
+    and, while it is made, 2.5 GB of disk in the folder.
 
     Args:
         size_px: side at 10 m, a multiple of 6; 10980 for a whole tile, less for its upper left part.
@@ -153,7 +152,7 @@ def _render(frame: Frame, rasters: Path, threads: int) -> float:
         }
         out["TCI"] = stack.enter_context(_scratch(frame, rasters / "TCI.tif", 10, "uint8", count=3))
         out["truth"] = stack.enter_context(_truth(frame, rasters / "truth.tif"))
-        windows = tiled((frame.size_px, frame.size_px), BLOCK_PX)
+        windows = tiled((frame.size_px, frame.size_px), BLOCK_POINTS)
         for window, piece in in_order(windows, partial(measure, frame), threads):
             _store(out, frame.truth_gsd, window, piece)
             counts += np.bincount(piece.classes.ravel(), minlength=256)

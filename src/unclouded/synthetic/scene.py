@@ -2,16 +2,20 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from unclouded.core.bands import canonical_names
-from unclouded.core.windows import Window
+from unclouded.core.windows import Window, tiled
 from unclouded.synthetic._noise import Float, Sampling, block_mean, seed_of
 from unclouded.synthetic._sky import Classes, Rendered, classify, under_sky
 from unclouded.synthetic.config import SceneConfig, pixels_of, whole_window
 from unclouded.synthetic.land import ground
 from unclouded.synthetic.landscapes import LANDSCAPES
+
+BLOCK_POINTS = 480
+"""Side of the pieces in which a scene is computed: small enough to stay in the processor's cache."""
 
 
 def render(
@@ -32,10 +36,35 @@ def render(
         OptionError: a spacing that does not nest with 60 m.
     """
     names = canonical_names(bands)
-    pixels = pixels_of(config, window or whole_window(config, gsd), gsd)
+    wanted = window or whole_window(config, gsd)
+    pixels = pixels_of(config, wanted, gsd)
+    out = _empty(len(names), wanted.shape)
     factor = support_factor(gsd)
-    fine = render_points(config, names, pixels.finer(factor))
-    return coarsened(fine, factor)
+    for part in tiled(wanted.shape, max(1, BLOCK_POINTS // factor)):
+        points = _part(pixels, part).finer(factor)
+        _put(out, part, coarsened(render_points(config, names, points), factor))
+    return out
+
+
+def _part(pixels: Sampling, part: Window) -> Sampling:
+    return replace(pixels.moved(part.row_off, part.col_off), height=part.height, width=part.width)
+
+
+def _empty(bands: int, shape: tuple[int, int]) -> Rendered:
+    return Rendered(
+        reflectance=np.empty((bands, *shape), np.float32),
+        classes=np.empty(shape, np.uint8),
+        cloud_depth=np.empty(shape, np.float32),
+        shadow_depth=np.empty(shape, np.float32),
+    )
+
+
+def _put(out: Rendered, part: Window, piece: Rendered) -> None:
+    rows, cols = part.slices
+    out.reflectance[:, rows, cols] = piece.reflectance
+    out.classes[rows, cols] = piece.classes
+    out.cloud_depth[rows, cols] = piece.cloud_depth
+    out.shadow_depth[rows, cols] = piece.shadow_depth
 
 
 def support_factor(gsd: float) -> int:
