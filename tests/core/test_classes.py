@@ -15,6 +15,7 @@ from unclouded.core.classes import (
     THIN,
     bits_classes,
     class_bits,
+    count_bytes,
     set_names,
     to_sets,
     translate,
@@ -22,6 +23,12 @@ from unclouded.core.classes import (
 from unclouded.core.errors import LabelError
 
 legends = st.sampled_from(sorted(LEGENDS.values(), key=lambda legend: legend.name))
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 3])
+def test_bytes_are_counted_part_by_part_as_at_once(size):
+    values = np.random.default_rng(0).integers(0, 32, size, np.uint8)
+    np.testing.assert_array_equal(count_bytes(values, 32), np.bincount(values, minlength=32))
 
 
 def test_codes_are_0_to_4_and_names_fit_stac():

@@ -47,6 +47,7 @@ LEGEND_TAG = "UNCLOUDED_LEGEND"
 """Metadata tag under which a raster of ours names its legend."""
 IGNORE: frozenset[int] = frozenset()
 """A pixel that counts nowhere."""
+_COUNTED_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -324,9 +325,21 @@ def _census(codes: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.integer], np
     """The codes that occur, and how often. Bytes are counted, not sorted: nine times as fast."""
     if codes.dtype != np.uint8:
         return np.unique(codes, return_counts=True)
-    counts = np.bincount(codes.ravel(), minlength=256)
+    counts = count_bytes(codes, 256)
     present = np.flatnonzero(counts)
     return present, counts[present]
+
+
+def count_bytes(values: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.int64]:
+    """How often each of 0 … size - 1 occurs in bytes of any shape, int64 (size,).
+
+    Part by part, since `numpy.bincount` makes eight bytes of each: 0.9 GB for a tile of 10980 px a side.
+    """
+    flat = values.ravel()
+    counts = np.zeros(size, np.int64)
+    for start in range(0, flat.size, _COUNTED_AT_ONCE):
+        counts += np.bincount(flat[start : start + _COUNTED_AT_ONCE], minlength=size)
+    return counts
 
 
 def class_bits(classes: frozenset[int]) -> int:

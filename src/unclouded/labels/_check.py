@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from affine import Affine
 
-from unclouded.core.classes import CLASSES, bits_classes, set_names
+from unclouded.core.classes import CLASSES, bits_classes, count_bytes, set_names
 from unclouded.core.counts import SETS
 from unclouded.core.errors import GridError, InputError, RasterError
 from unclouded.core.grid import Grid, Raster, check_same_grid
@@ -90,7 +90,7 @@ def checked_pixels(
     """What single pixels may be, given as parts of (bit masks (n,), sites)."""
     counts, sites, number = np.zeros(SETS, np.int64), set[str](), 0
     for sets, places in parts:
-        counts += np.bincount(sets, minlength=SETS)
+        counts += count_bytes(sets, SETS)
         sites |= {place for place in places if place}
         number += 1
     return Check(
@@ -183,7 +183,7 @@ def _scene(
         kind = "grid" if isinstance(err, GridError) else "label"
         return nothing, False, [Problem(kind=kind, what=item.id, message=str(err))]
     values = np.asarray(sets.values, np.uint8)
-    return np.bincount(values.ravel(), minlength=SETS).astype(np.int64), grid is not None, []
+    return count_bytes(values, SETS), grid is not None, []
 
 
 def _image_grid(image: Path | str | None) -> Grid | None:
