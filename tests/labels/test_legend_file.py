@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import unclouded
 from unclouded import labels
 from unclouded.core.classes import CLEAR, CLOUD, IGNORE, NOT_CLOUD, SHADOW, SNOW, class_bits
 from unclouded.core.errors import LabelError
@@ -82,3 +83,22 @@ def test_what_is_no_legend_is_refused(legend_file, text, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(LabelError, match=r"gone\.toml: expected a legend in TOML, found: No such file"):
         labels.legend(str(tmp_path / "gone.toml"))
+
+
+def test_masks_are_scored_against_references_of_a_legend_in_a_file(legend_file, write, tmp_path):
+    reference = write(tmp_path / "reference.tif", np.array([[0, 1, 2, 2, 3]], np.uint8))
+    prediction = write(tmp_path / "prediction.tif", np.array([[1, 0, 1, 0, 3]], np.uint8))
+    legend = str(legend_file(GOOD))
+    cloud = unclouded.evaluate(prediction, reference, legend=legend).confusion("cloud")
+    assert (cloud.tp, cloud.fp, cloud.fn, cloud.tn) == (1, 0, 1, 2)
+
+
+def test_a_variant_of_a_sets_legend_scores_too(write, tmp_path):
+    reference = write(tmp_path / "reference.tif", np.array([[2, 3, 7]], np.uint8))
+    prediction = write(tmp_path / "prediction.tif", np.array([[1, 1, 4]], np.uint8))
+    thin = {
+        legend: unclouded.evaluate(prediction, reference, legend=legend).confusion("thin_cloud")
+        for legend in ("baetens-hagolle", "baetens-hagolle-split")
+    }
+    assert thin["baetens-hagolle"].reference_ambiguous == 2
+    assert thin["baetens-hagolle-split"].fn == 1

@@ -53,8 +53,8 @@ _TITLES = {
     "--legend",
     default="unclouded",
     show_default=True,
-    metavar="NAME",
-    help="What the references' codes mean.",
+    metavar="NAME|FILE",
+    help="What the references' codes mean: a name that `unclouded labels list` has, or a TOML file.",
 )
 @click.option(
     "--prediction-legend",
@@ -89,6 +89,7 @@ def command(
       unclouded  0 clear, 1 thick cloud, 2 thin cloud, 3 cloud shadow, 4 snow, 255 nodata
       binary     0 not cloud, 1 cloud, 255 nodata
       original   0 clear, 255 cloud (Kristollari & Karathanassi 2020)
+      and those of public label sets and of Sen2Cor and Fmask: unclouded labels list
 
     Nodata counts nowhere and is reported. A binary "cloud" may be thick or thin, so it answers whether
     there is cloud and not of which kind. What is undefined, such as recall where there is no cloud, is
