@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -164,13 +165,21 @@ class _Run:
             return "skipped", self._folder / there.name
         delivery = self._provider.deliver(wanted)
         target = self._folder / delivery.name
-        part = self._folder / f"{delivery.name}.part" if delivery.folder else self._folder
-        _check_space(self._folder, delivery)
-        self._transfer(delivery, part, wanted.id)
-        self._check(delivery, part)
-        if delivery.folder:
-            _write_item(delivery, part)
-            _rename(part, target)
+        part = self._folder / f"{delivery.name}.part"
+        _check_space(part, delivery)
+        try:
+            self._transfer(delivery, part, wanted.id)
+        except UncloudedError:
+            with suppress(OSError):  # only where nothing has arrived
+                part.rmdir()
+            raise
+        try:
+            self._check(delivery, part)
+        except UncloudedError:
+            shutil.rmtree(part)  # what is wrong is not gone on with
+            raise
+        _write_item(delivery, part)
+        _settle(delivery, part, target)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self._ledger.add(
             Record(id=wanted.id, provider=self._name, name=target.name, bytes=size_of(target), finished=now)
@@ -203,13 +212,11 @@ class _Run:
 
     def _check(self, delivery: Delivery, folder: Path) -> None:
         """The product as a whole: its archive's directory, its manifest."""
-        if not delivery.folder:
-            path = folder / delivery.files[0].path
-            if path.suffix == ".zip":
-                _checked_or_dropped(path, lambda: check_archive(path, where=path.name, between=self._between))
-            return
-        for path in sorted(folder.glob("*.zip")) if delivery.unpack else ():
-            unpack(path, folder / path.stem, where=path.name, between=self._between)
+        for path in sorted(folder.glob("*.zip")):
+            if delivery.unpack:
+                unpack(path, folder / path.stem, where=path.name, between=self._between)
+            else:
+                check_archive(path, where=path.name, between=self._between)
         manifest = folder / MANIFEST
         if manifest.is_file():
             entries = read_manifest(manifest.read_bytes(), where=delivery.name)
@@ -266,15 +273,14 @@ def _prepared(folder: Path) -> Path:
     return folder
 
 
-def _check_space(folder: Path, delivery: Delivery) -> None:
+def _check_space(part: Path, delivery: Delivery) -> None:
     """Not begun what cannot end: the same error as of a full disk, before the hour of download."""
-    there = folder / f"{delivery.name}.part"
-    needed = (delivery.size or 0) - (size_of(there) if there.exists() else 0)
-    free = shutil.disk_usage(folder).free
+    needed = (delivery.size or 0) - (size_of(part) if part.exists() else 0)
+    free = shutil.disk_usage(part.parent).free
     if needed > free:
         raise OutputError(
-            f"{folder}: expected {needed / 1e9:.2f} GB free for {delivery.id}, found {free / 1e9:.2f} GB; "
-            "make room and run the same command again"
+            f"{part.parent}: expected {needed / 1e9:.2f} GB free for {delivery.id}, found "
+            f"{free / 1e9:.2f} GB; make room and run the same command again"
         )
 
 
@@ -285,22 +291,19 @@ def _raise_first(futures: "Iterable[Future[None]]") -> None:
             future.result()
 
 
-def _checked_or_dropped(path: Path, check: Callable[[], None]) -> None:
-    try:
-        check()
-    except UncloudedError:
-        path.unlink(missing_ok=True)
-        raise
-
-
 def _inside(folder: Path, name: str) -> Path | None:
     path = folder / name
     return path if path.is_file() else None
 
 
-def _rename(part: Path, target: Path) -> None:
+def _settle(delivery: Delivery, part: Path, target: Path) -> None:
+    """The whole product takes its name in one step."""
     try:
-        part.rename(target)
+        if delivery.folder:
+            part.rename(target)
+        else:
+            (part / delivery.files[0].path).replace(target)
+            part.rmdir()
     except OSError as err:
         raise OutputError(
             f"{target}: cannot take its name: {err.strerror or err}; remove what is there"

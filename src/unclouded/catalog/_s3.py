@@ -83,7 +83,7 @@ class S3:
                 start = 0
                 found = obstore.get(self._stores[bucket], key)
         meta = found.meta
-        yield Body(start=start, total=meta["size"], validator=meta["e_tag"], chunks=_chunks(found, url))
+        yield Body(start=start, total=meta["size"], validator=meta["e_tag"], chunks=_chunks(found))
 
     def _locate(self, url: str) -> tuple[str, str]:
         parts = urlsplit(url)
@@ -116,10 +116,19 @@ def _store(bucket: Bucket, patience: Patience) -> Any:
     return S3Store(bucket.name, config=config, client_options=options, retry_config={"max_retries": 3})
 
 
-def _chunks(found: Any, url: str) -> Iterator[bytes]:
-    with _translated(url):
-        for chunk in found.stream(min_chunk_size=CHUNK):
-            yield bytes(chunk)
+def _chunks(found: Any) -> Iterator[bytes]:
+    """Whatever goes wrong on the way may pass: the object was there when it was opened."""
+    from obstore.exceptions import BaseError  # noqa: PLC0415
+
+    stream = iter(found.stream(min_chunk_size=CHUNK))
+    while True:
+        try:
+            chunk = next(stream, None)
+        except (BaseError, OSError) as err:
+            raise TransientError(f"the connection broke ({_first_line(err)})") from None
+        if chunk is None:
+            return
+        yield bytes(chunk)
 
 
 @contextmanager
@@ -140,11 +149,16 @@ def _translated(url: str) -> Iterator[None]:
             f"{host_of(url)}: the keys do not open {shown(url)}; check them, and that they may be billed"
         ) from None
     except BaseError as err:
-        text = str(err).splitlines()[0].partition(" Error performing ")
-        reason = " ".join((text[0] or text[2])[:150].split())
+        reason = _first_line(err)
         if any(word in str(err) for word in TRANSIENT_WORDS):
             raise TransientError(f"the object store does not answer ({reason})") from None
         raise ServiceError(f"{host_of(url)}: {reason} at {shown(url)}; try again later") from None
+
+
+def _first_line(err: Exception) -> str:
+    """What obstore says, without the address it asked."""
+    before, _, after = (str(err).splitlines() or [""])[0].partition(" Error performing ")
+    return (before or after)[:150]
 
 
 def _listed(item: Any) -> Listed:

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-_RANGE = re.compile(r"bytes=(\d+)-")
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,15 +150,13 @@ class LoopbackService:
     def _file(self, asked: Asked, fault: Fault) -> Answer:
         content, headers = self._files[asked.path]
         given = {name: value for name, value in headers.items() if value}
-        start, status = _start(asked, given.get("ETag")), HTTPStatus.OK
-        if fault.ignore_range:
-            start = 0
-        if start >= len(content) > 0:
-            return Answer(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
-        if start:
-            status = HTTPStatus.PARTIAL_CONTENT
-            given["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        body = content[start:]
+        part = None if fault.ignore_range else _part(asked, given.get("ETag"), len(content))
+        body, status = content, HTTPStatus.OK
+        if part is not None:
+            if not part:
+                return Answer(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+            body, status = content[part.start : part.stop], HTTPStatus.PARTIAL_CONTENT
+            given["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{len(content)}"
         if fault.garble:
             body = bytes([body[0] ^ 0xFF]) + body[1:]
         return Answer(
@@ -166,10 +164,12 @@ class LoopbackService:
         )
 
 
-def _start(asked: Asked, etag: str | None) -> int:
+def _part(asked: Asked, etag: str | None, size: int) -> range | None:
+    """The bytes asked for, empty where there are none; None where all are to be sent."""
     found = _RANGE.fullmatch(asked.headers.get("range", ""))
-    condition = asked.headers.get("if-range")
-    return int(found[1]) if found and condition in {None, etag} else 0
+    if found is None or asked.headers.get("if-range") not in {None, etag}:
+        return None
+    return range(int(found[1]), min(size, int(found[2] or size) + 1))
 
 
 class _Server(ThreadingHTTPServer):
