@@ -286,7 +286,7 @@ def pixbox_s2(folder, rows=None, *, delimiter=","):
         (3, 623596858, 12, 22, 2, 3),  # opaque cloud with shadow on it
         (4, 623596858, 13, 23, 8, 3),  # mixed, its clear part in shadow
         (5, 5472572, 14, 24, 0, 3),  # none of the classes
-        (6, 5472572, 15, 25, 11, 4),  # haze, shadow of terrain
+        (6, 5472572, 15, 25, 11, 4),  # haze, another shadow
     ]
     folder.mkdir(exist_ok=True)
     lines = [delimiter.join(map(str, row)) for row in (header, *rows)]

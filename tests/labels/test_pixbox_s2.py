@@ -29,7 +29,7 @@ def test_clear_in_a_clouds_shadow_is_shadow_and_a_cloud_in_shadow_stays_a_cloud(
         1 << THICK,
         class_bits(CLOUD | {SHADOW}),
     ]
-    # what is of no class stays so, and the shadow of terrain is none of a cloud
+    # what is of no class stays so, and other shadows are none of a cloud
     assert second.sets.tolist() == [0, class_bits(CLOUD)]
 
 

@@ -110,7 +110,7 @@ _SENTINEL2_SETS = (
     _legend(
         "baetens-hagolle-split",
         {**_BAETENS, 2: THICK, 3: THIN},
-        note="takes low cloud for thick and high cloud for thin, which holds for most pixels and not for all",
+        note="low cloud is taken for thick and high cloud for thin: an assumption, the set does not say so",
         fill=0,
     ),
     _legend(

@@ -76,8 +76,8 @@ def find(name: str) -> LabelReader:
 
 def _set_of(found: Legend) -> str | None:
     """The set that a legend, or a variant of a legend, is of."""
-    owners = [name for name in names() if f"{found.name}-".startswith(f"{name.replace('_', '-')}-")]
-    return max(owners, key=len, default=None)
+    owners = (name for name in names() if f"{found.name}-".startswith(f"{name.replace('_', '-')}-"))
+    return next(owners, None)
 
 
 def read_reference(path: Path, legend_name: str) -> Raster:

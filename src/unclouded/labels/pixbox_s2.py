@@ -19,11 +19,11 @@ from unclouded.labels._tables import read_table, whole_number
 
 LABELS = LEGENDS["pixbox-s2"]
 SHADOW_FLAGS = {0: False, 1: False, 2: False, 3: True, 4: False}
-"""SHADOW_ID -> whether it is the shadow of a cloud; 4 is that of terrain."""
+"""SHADOW_ID -> whether it is the shadow of a cloud on the ground; others are of terrain or on a cloud."""
 _CLOUD, _SHADOW = "CLOUD_CHARACTERISTICS_ID", "SHADOW_ID"
 _COLUMNS = ("PRODUCT_ID", "PIXEL_X", "PIXEL_Y", _CLOUD, _SHADOW)
 _GSD_M = 10
-# The table has numbers; names were published apart (DPIRD-DMA/OmniCloudMask, PixBox notebook). The product of
+# The table has numbers; names were published apart, in OmniCloudMask's evaluation of the set. The product of
 # 872013732 is missing from the archive of images.
 PRODUCTS = {
     5472572: "S2A_MSIL1C_20171205T143751_N0206_R096_T19KEU_20171205T180316",
