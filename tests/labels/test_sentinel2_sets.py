@@ -119,8 +119,9 @@ def test_a_tag_that_is_neither_yes_nor_no_is_refused(replica):
 
 
 def test_the_labels_of_a_sub_tile_are_read_the_right_way_up(replica):
-    h5py = pytest.importorskip("h5py")
     items = kappaset.find_items(replica("kappaset"))
+    import h5py
+
     assert [item.site for item in items] == ["T35VLF", "T35VMF"]
     with h5py.File(items[0].label) as file:
         stored = file["Label"][()]
@@ -129,8 +130,9 @@ def test_the_labels_of_a_sub_tile_are_read_the_right_way_up(replica):
 
 
 def test_a_file_without_labels_is_refused(replica):
-    h5py = pytest.importorskip("h5py")
     path = kappaset.find_items(replica("kappaset"))[0].label
+    import h5py
+
     with h5py.File(path, "a") as file:
         del file["Label"]
     with pytest.raises(RasterError, match="expected a netCDF-4 file with the variable Label of class codes"):
