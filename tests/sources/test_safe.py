@@ -310,7 +310,7 @@ def test_broken_and_hostile_xml_is_named(tmp_path, name, content, found):
 def test_other_xml_and_other_levels_are_named(tmp_path):
     root = write_fake_safe(tmp_path, replace(SMALL, bands=("B01",)))
     edited(root, "MTD_MSIL1C.xml", "Level-1C</PROC", "Level-2A</PROC")
-    assert "expected a Level-1C product, found L2A" in failure(root, ProductError)
+    assert "found <Level-1C_User_Product> of level 'Level-2A'" in failure(root, ProductError)
     (root / "MTD_MSIL1C.xml").write_text("<Catalogue/>")
     assert "found <Catalogue> of level ''" in failure(root, ProductError)
 

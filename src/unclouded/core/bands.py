@@ -126,6 +126,11 @@ def missing(wanted: Sequence[str], present: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in wanted if name not in there)
 
 
+def not_at(level: str | None, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the names whose band no product of this level carries: cirrus at L2A. None: no level known."""
+    return tuple(name for name in names if level in {"L1C", "L2A"} and level not in _BY_NAME[name].levels)
+
+
 def expected_at(level: str) -> tuple[str, ...]:
     """Names of the bands that a whole product of this level carries, e.g. all but cirrus at L2A."""
     return tuple(band.name for band in SENTINEL2 if level in band.levels)

@@ -1,6 +1,6 @@
 """A product as reflectance and validity on one grid."""
 
-from unclouded.scene._opening import open_scene
-from unclouded.scene._scene import Reading, Scene
+from unclouded.scene._opening import open_scene, open_scenes
+from unclouded.scene._scene import Numbers, Reading, Scene
 
-__all__ = ["Reading", "Scene", "open_scene"]
+__all__ = ["Numbers", "Reading", "Scene", "open_scene", "open_scenes"]

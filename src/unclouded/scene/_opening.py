@@ -1,9 +1,10 @@
 """From a path to a scene."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from unclouded.scene._scene import Scene
-from unclouded.sources import OpenOptions, open_product
+from unclouded.sources import OpenOptions, list_granules, open_product
 
 
 def open_scene(
@@ -19,7 +20,7 @@ def open_scene(
     """The product at a path as a scene: its identity, bands and grid. No pixel is decoded.
 
     Args:
-        source: a Level-1C `.SAFE` folder or `.zip`, or a GeoTIFF whose bands are named.
+        source: a `.SAFE` folder or `.zip`, or a GeoTIFF whose bands are named.
         offset: what is added to every DN, overruling the source.
         quantification: what the sum is divided by, overruling the source.
         sensor: of a GeoTIFF without a `SENSOR` tag.
@@ -40,3 +41,15 @@ def open_scene(
         offset=offset, quantification=quantification, sensor=sensor, level=level, gsd=gsd, granule=granule
     )
     return Scene(product=open_product(Path(source), options))
+
+
+def open_scenes(source: str | Path, options: OpenOptions | None = None) -> tuple[Scene, ...]:
+    """Every scene of a source: one a granule of a product that holds several, else one.
+
+    Raises:
+        The same as `open_scene`.
+    """
+    options = options or OpenOptions()
+    granules = list_granules(Path(source)) if options.granule is None else ()
+    each = [replace(options, granule=granule) for granule in granules] or [options]
+    return tuple(Scene(product=open_product(Path(source), choice)) for choice in each)

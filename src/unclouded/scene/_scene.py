@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from unclouded.core.bands import canonical_names, missing
+from unclouded.core.bands import canonical_names, missing, not_at
 from unclouded.core.errors import BandError, OptionError
 from unclouded.core.grid import Grid
 from unclouded.core.product import BandReader, Product
@@ -28,6 +28,16 @@ class Reading:
     """(band, y, x), 1.0 = 100 %; 0.0 in all bands where `valid` is False."""
     valid: npt.NDArray[np.bool_]
     """(y, x), True where every band of the reading may be used."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """Bands of one window in the source's own numbers, resampled and not converted."""
+
+    dn: npt.NDArray[np.float32]
+    """(band, y, x), as the source has them; 0.0 where `valid` is False."""
+    valid: npt.NDArray[np.bool_]
+    """(band, y, x), True where that band may be used."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +165,22 @@ class Scene:
             RasterError: a file is damaged.
         """
         names = canonical_names(bands)
-        self._check_present(names)
+        numbers = self.read_dn(names, window, threads=threads)
+        usable = np.asarray(numbers.valid.all(axis=0))
+        reflectance = to_reflectance(numbers.dn, names, self.radiometry)
+        reflectance[:, ~usable] = 0.0
+        return Reading(reflectance=reflectance, valid=usable)
+
+    def read_dn(self, bands: Sequence[str], window: Window | None = None, *, threads: int = 1) -> Numbers:
+        """DN and validity of a window, band by band: for those who keep the numbers. Arguments as in `read`.
+
+        Raises:
+            BandError: a band is not there.
+            OptionError: the window is not inside the grid.
+            RasterError: a file is damaged.
+        """
+        names = canonical_names(bands)
+        self.check_bands(names)
         window = whole(self.grid.shape) if window is None else window
         self._check_inside(window)
         dn = np.empty((len(names), *window.shape), np.float32)
@@ -170,10 +195,7 @@ class Scene:
         else:
             for position in range(len(names)):
                 load(position)
-        usable = np.asarray(valid.all(axis=0))
-        reflectance = to_reflectance(dn, names, self.radiometry)
-        reflectance[:, ~usable] = 0.0
-        return Reading(reflectance=reflectance, valid=usable)
+        return Numbers(dn=dn, valid=valid)
 
     def _read_band(self, name: str, window: Window) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
         reader = self.product.bands[name]
@@ -185,10 +207,16 @@ class Scene:
     def _plan(self, reader: BandReader) -> Plan:
         return plan(reader.levels, self.grid, resampling=self.resampling)
 
-    def _check_present(self, names: tuple[str, ...]) -> None:
+    def check_bands(self, names: Sequence[str]) -> None:
+        """Pass where the scene has all of these bands.
+
+        Raises:
+            BandError: one is not there; why, where that is known.
+        """
         absent = missing(names, self.bands)
         if absent:
             reasons = [line for line in self.warnings if line.startswith(tuple(f"{n} (" for n in absent))]
+            reasons += [f"{name} is no band of {self.level} products" for name in not_at(self.level, absent)]
             because = f" ({'; '.join(reasons)})" if reasons else ""
             raise BandError(
                 f"{self.id}: expected {', '.join(absent)}, found {', '.join(self.bands)}{because}; "

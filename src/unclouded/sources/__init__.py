@@ -1,40 +1,74 @@
 """One file a reader: a path becomes a `Product` of lazy bands in digital numbers.
 
-A reader is a module `sources/NAME.py` with `sniff(path) -> bool`, which never raises, and
-`open_product(path, options) -> Product`. The folder is the registry.
+A reader is a module `sources/NAME.py` with `sniff(source) -> bool`, which never raises,
+`open_product(source, options) -> Product` and `read_metadata(source, options) -> Metadata`; with
+`list_granules(source)` where a source may hold several. The folder is the registry.
 """
 
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from unclouded.core.errors import ProductError
 from unclouded.core.product import Product
 from unclouded.core.registry import names
+from unclouded.sources._delivery import Metadata
 from unclouded.sources._options import OpenOptions
 from unclouded.sources._text import shown
 
-__all__ = ["OpenOptions", "open_product"]
+__all__ = ["Metadata", "OpenOptions", "list_granules", "open_product", "read_metadata"]
 
 
-def open_product(path: Path, options: OpenOptions) -> Product:
+def open_product(source: object, options: OpenOptions) -> Product:
     """The product at a path, opened by the first reader that knows its kind. No pixel is decoded.
 
     Raises:
         ProductError: nothing there, or nothing that a reader knows.
         RadiometryError: reflectance cannot be derived and the options do not say how.
     """
-    if not _exists(path):
+    product: Product = _reader(source).open_product(source, options)
+    return product
+
+
+def read_metadata(source: object, options: OpenOptions | None = None) -> Metadata:
+    """What a source says of itself: also of a metadata file alone, or of a folder without its images.
+
+    Raises:
+        ProductError: nothing there, nothing that a reader knows, or metadata that are broken.
+        RadiometryError: offsets that contradict themselves.
+    """
+    metadata: Metadata = _reader(source).read_metadata(source, options or OpenOptions())
+    return metadata
+
+
+def list_granules(source: object) -> tuple[str, ...]:
+    """What `OpenOptions.granule` may name in a source of several scenes; empty where there is but one.
+
+    Raises:
+        ProductError: as `open_product`.
+    """
+    reader = _reader(source)
+    found: tuple[str, ...] = reader.list_granules(source) if hasattr(reader, "list_granules") else ()
+    return found if len(found) > 1 else ()
+
+
+def _reader(source: object) -> ModuleType:
+    if isinstance(source, Path) and not _exists(source):
         raise ProductError(
-            f"{shown(path.name or path)}: expected a product, found nothing at that path; check the path"
+            f"{shown(source.name or source)}: expected a product, found nothing at that path; check the path"
         )
     for name in names(__name__):
         reader = import_module(f"{__name__}.{name}")
-        if reader.sniff(path):
-            product: Product = reader.open_product(path, options)
-            return product
+        if reader.sniff(source):
+            return reader
+    if not isinstance(source, Path):
+        raise ProductError(
+            f"source: expected a path, an address or an object of a known kind, "
+            f"found {type(source).__name__}; give the product itself"
+        )
     raise ProductError(
-        f"{shown(path.name or path)}: expected a Sentinel-2 .SAFE folder or .zip, "
-        f"or a GeoTIFF with named bands, found {_kind(path)}; give the product itself"
+        f"{shown(source.name or source)}: expected a Sentinel-2 .SAFE folder or .zip, "
+        f"or a GeoTIFF with named bands, found {_kind(source)}; give the product itself"
     )
 
 

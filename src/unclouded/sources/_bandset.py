@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from affine import Affine
 
-from unclouded.core.bands import NAMES, SENTINEL2, band
+from unclouded.core.bands import NAMES, band
 from unclouded.core.errors import RasterError
 from unclouded.core.grid import Grid
 from unclouded.sources._bands import FileBand
 from unclouded.sources._jp2 import HEAD_BYTES
-from unclouded.sources._layout import base_name
+from unclouded.sources._layout import BandPath, base_name
 from unclouded.sources._raster import RasterFile, RasterInfo, describe, level_grids, raster_file, stepped
 from unclouded.sources._text import shown
 from unclouded.sources._tree import Tree
@@ -24,11 +24,13 @@ class BandSet:
     """By name, in the order of the table."""
     infos: Mapping[str, RasterInfo]
     """What each says of itself."""
+    gsds: Mapping[str, int]
+    """Spacing that each is delivered at, m."""
     damaged: tuple[str, ...]
     """A line for each that cannot be opened."""
 
 
-def open_bands(tree: Tree, paths: Mapping[str, str]) -> BandSet:
+def open_bands(tree: Tree, paths: Mapping[str, BandPath]) -> BandSet:
     """The rasters of bands, opened and not decoded.
 
     Raises:
@@ -39,7 +41,7 @@ def open_bands(tree: Tree, paths: Mapping[str, str]) -> BandSet:
     damaged: list[str] = []
     for name in (name for name in NAMES if name in paths):
         try:
-            file = _open(tree, name, paths[name])
+            file = _open(tree, name, paths[name].path)
             infos[name] = describe(file)
         except RasterError as err:
             damaged.append(str(err))
@@ -47,13 +49,14 @@ def open_bands(tree: Tree, paths: Mapping[str, str]) -> BandSet:
             files[name] = file
     if not files:
         raise RasterError(f"{tree.where}: none of its {len(damaged)} bands can be read; first: {damaged[0]}")
-    return BandSet(files=files, infos=infos, damaged=tuple(damaged))
+    gsds = {name: paths[name].gsd for name in files}
+    return BandSet(files=files, infos=infos, gsds=gsds, damaged=tuple(damaged))
 
 
 def readers(bands: BandSet, tile: Mapping[int, Grid]) -> dict[str, FileBand]:
     """Bands in their place: the raster's own, else that of the tile grids (gsd, m -> grid)."""
     return {
-        name: _reader(file, bands.infos[name], _place(name, bands.infos[name].grid, tile))
+        name: _reader(file, bands.infos[name], _place(bands.gsds[name], bands.infos[name].grid, tile))
         for name, file in bands.files.items()
     }
 
@@ -62,7 +65,7 @@ def pixel_warnings(bands: BandSet, tile: Mapping[int, Grid]) -> list[str]:
     """A line for each way in which the pixels are not what the tile metadata or a user would expect."""
     plain = [name for name, info in bands.infos.items() if not info.grid.georeferenced]
     lossy = [name for name, file in bands.files.items() if file.header and not file.header.reversible]
-    lines = _differences(bands, tile)
+    lines = [*_coarse(bands), *_differences(bands, tile)]
     if plain:
         source = "placed by the tile metadata" if tile else "their place is unknown"
         lines.append(f"no georeference in {', '.join(plain)}: {source}")
@@ -87,10 +90,17 @@ def _reader(file: RasterFile, info: RasterInfo, grid: Grid) -> FileBand:
     return FileBand(file=file, levels=level_grids(grid, shapes, file.header))
 
 
-def _place(name: str, own: Grid, tile: Mapping[int, Grid]) -> Grid:
+def _coarse(bands: BandSet) -> list[str]:
+    return [
+        f"{name}: delivered at {gsd} m only, its own spacing is {band(name).gsd} m"
+        for name, gsd in bands.gsds.items()
+        if gsd > band(name).gsd
+    ]
+
+
+def _place(gsd: int, own: Grid, tile: Mapping[int, Grid]) -> Grid:
     if own.georeferenced:
         return own
-    gsd = band(name).gsd
     stated = tile.get(gsd)
     height, width = own.shape
     if stated is None:
@@ -102,8 +112,8 @@ def _place(name: str, own: Grid, tile: Mapping[int, Grid]) -> Grid:
 def _differences(bands: BandSet, tile: Mapping[int, Grid]) -> list[str]:
     """One band a gsd; the pixels count, the metadata do not."""
     lines = []
-    for gsd in sorted({item.gsd for item in SENTINEL2}):
-        name = next((name for name in bands.infos if band(name).gsd == gsd), None)
+    for gsd in sorted(set(bands.gsds.values())):
+        name = next((name for name in bands.infos if bands.gsds[name] == gsd), None)
         stated = tile.get(gsd)
         if name is None or stated is None:
             continue

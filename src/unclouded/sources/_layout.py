@@ -1,10 +1,11 @@
 """Where the parts of a `.SAFE` product lie, by compact and by long names."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from unclouded.core.bands import NAMES, band
 from unclouded.core.errors import ProductError
 from unclouded.sources._text import shown
 from unclouded.sources._tree import Folder, Tree
@@ -12,7 +13,9 @@ from unclouded.sources._zip import Archive
 
 _PRODUCT_XML = re.compile(r"(MTD_MSIL(1C|2A)|S2[A-Z]_\w+_MTD_SAFL(1C|2A)_\w+)\.xml", re.IGNORECASE)
 _TILE_XML = re.compile(r"(MTD_TL|S2[A-Z]_\w+_MTD_L(1C|2A)_TL_\w+)\.xml", re.IGNORECASE)
-_BAND_FILE = re.compile(r"\w*_(B\d[\dA])\.jp2", re.IGNORECASE)
+# the spacing is in the names of Level-2A; the Planetary Computer's products are GeoTIFF
+_BAND_FILE = re.compile(r"\w*_(B\d[\dA])(?:_(10|20|60)m)?(?:\.jp2|\.tiff?)?", re.IGNORECASE)
+_IMAGE_SUFFIXES = (".jp2", ".tif", ".tiff")
 _TILE_NAME = re.compile(r"_T(\d{2}[A-Z]{3})_")
 _DEPTH = 4
 """How deep the product's metadata may lie: a zip holds the file itself, `NAME.SAFE/` with it, or that in
@@ -31,6 +34,15 @@ class Layout:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BandPath:
+    """One band's raster in the tree."""
+
+    path: str
+    gsd: int
+    """Spacing that it is delivered at, m: the band's own, or that of the `R20m` folder that it lies in."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Granule:
     """One granule's files."""
 
@@ -40,8 +52,34 @@ class Granule:
     """MGRS square out of the folder's name."""
     xml: str | None
     """Path of its metadata."""
-    bands: Mapping[str, str]
-    """Band -> path of its raster."""
+    bands: Mapping[str, BandPath]
+    """Band -> its raster."""
+
+
+def band_path(path: str) -> tuple[str, BandPath] | None:
+    """Band and raster of a file name such as `T32TQM_20240305T104819_B02_10m.jp2`; None for any other."""
+    found = _BAND_FILE.fullmatch(base_name(path))
+    if found is None or found[1].upper() not in NAMES:
+        return None
+    name = found[1].upper()
+    return name, BandPath(path=path, gsd=int(found[2]) if found[2] else band(name).gsd)
+
+
+def best_of(found: Iterable[tuple[str, BandPath]]) -> dict[str, BandPath]:
+    """One raster a band, in the order of the table: Level-2A delivers most bands two or three times.
+
+    At its native spacing, else at the nearest finer one, else at the nearest coarser one.
+    """
+    best: dict[str, BandPath] = {}
+    for name, raster in sorted(found, key=lambda item: item[1].path):
+        if name not in best or _rank(name, raster) < _rank(name, best[name]):
+            best[name] = raster
+    return {name: best[name] for name in NAMES if name in best}
+
+
+def _rank(name: str, raster: BandPath) -> tuple[bool, int]:
+    native = band(name).gsd
+    return raster.gsd > native, abs(raster.gsd - native)
 
 
 def base_name(name: str) -> str:
@@ -104,23 +142,29 @@ def locate(path: Path) -> Layout:
 
 
 def granules(layout: Layout) -> list[Granule]:
-    """Every folder below GRANULE, empty ones too."""
+    """Every folder below GRANULE, empty ones too.
+
+    Without any, the product's own folder if it holds tile metadata: people rearrange products.
+    """
     tree, home = layout.tree, layout.root / "GRANULE"
     names = sorted({base_name(name) for name in tree.folders if PurePosixPath(name).parent == home})
-    return [_granule(tree, home / name) for name in names]
+    found = [_granule(tree, home / name) for name in names]
+    flat = _granule(tree, layout.root)
+    return found if found or flat.xml is None else [flat]
 
 
 def _granule(tree: Tree, folder: PurePosixPath) -> Granule:
     inside = [name for name in tree.files if folder in PurePosixPath(name).parents]
     xml = [n for n in inside if PurePosixPath(n).parent == folder and _TILE_XML.fullmatch(base_name(n))]
-    images = [name for name in inside if "IMG_DATA" in PurePosixPath(name).parts]
-    matches = {name: _BAND_FILE.fullmatch(base_name(name)) for name in images}
+    images = [
+        n for n in inside if "IMG_DATA" in PurePosixPath(n).parts and n.lower().endswith(_IMAGE_SUFFIXES)
+    ]
     tile = _TILE_NAME.search(f"{folder.name}_")
     return Granule(
         name=folder.name,
         tile=tile[1] if tile else None,
         xml=xml[0] if xml else None,
-        bands={found[1].upper(): name for name, found in matches.items() if found is not None},
+        bands=best_of(found for found in map(band_path, images) if found is not None),
     )
 
 
@@ -139,7 +183,7 @@ def choose(found: list[Granule], wanted: str | None, where: str) -> tuple[Granul
             "get the product again"
         )
     if wanted is not None:
-        usable = [g for g in usable if wanted == g.name or wanted.upper().removeprefix("T") == g.tile]
+        usable = [granule for granule in usable if is_called(granule, wanted)]
         if len(usable) != 1:
             raise ProductError(f"{where}: expected granule '{shown(wanted)}' among {known}; name one of them")
     if len(usable) > 1:
@@ -147,3 +191,8 @@ def choose(found: list[Granule], wanted: str | None, where: str) -> tuple[Granul
             f"{where}: expected one granule, found {len(usable)}: {known}; choose one with granule="
         )
     return usable[0], tuple(f"granule {shown(granule.name)}: no images in it, ignored" for granule in empty)
+
+
+def is_called(granule: Granule, wanted: str) -> bool:
+    """Whether a user means this granule: by its tile, with or without the `T`, or by its folder's name."""
+    return wanted == granule.name or wanted.upper().removeprefix("T") == granule.tile

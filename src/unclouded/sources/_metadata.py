@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 
 from affine import Affine
 
-from unclouded.core.bands import NAMES
+from unclouded.core.bands import NAMES, expected_at
 from unclouded.core.errors import ProductError, RadiometryError
 from unclouded.core.grid import Grid
 from unclouded.sources import _xml
@@ -23,6 +23,8 @@ KNOWN_BASELINES = frozenset(
     {(2, minor) for minor in range(15)} | {(3, 0), (3, 1), (4, 0), (5, 0), (5, 9), (5, 10), (5, 11), (5, 12)}
 )
 """Those that ESA has announced or that real products carry."""
+
+KNOWN_SATELLITES = frozenset({"S2A", "S2B", "S2C", "S2D"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,10 @@ class ProductMetadata:
     """Band -> offset in DN; None where the metadata hold no list."""
     cloud_cover: float | None
     """Per cent."""
+    images: tuple[str, ...] = ()
+    """Images that it lists, without extension."""
+    tiles: tuple[str, ...] = ()
+    """MGRS squares of the granules that it lists."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +58,16 @@ class TileMetadata:
 
     tile: str | None
     """MGRS square, `32TQM`."""
+    id: str | None = None
+    """`S2A_OPER_MSI_L1C_TL_EPAE_20201011T011446_A018789_T55HFA_N02.09`."""
+    level: str | None = None
+    """`L1C`, `L2A`."""
+    satellite: str | None = None
+    """`S2A` …, out of the id."""
+    baseline: tuple[int, int] | None = None
+    """Out of the id."""
+    cloud_cover: float | None = None
+    """Per cent."""
     sensing_time: datetime | None
     sun_zenith: float | None
     sun_azimuth: float | None
@@ -67,27 +83,35 @@ def parse_product(root: Element, *, where: str) -> ProductMetadata:
         RadiometryError: the list of offsets is incomplete or contradicts itself.
     """
     level = _level(root, where)
-    uri = _xml.text(root, "PRODUCT_URI")
-    named = re.search(r"_N(\d{2})(\d{2})_", uri or "")
+    uri = _stated(root, "PRODUCT_URI")
     return ProductMetadata(
         uri=uri,
         level=level,
-        baseline=parse_baseline(_xml.text(root, "Product_Info", "PROCESSING_BASELINE")),
-        named_baseline=(int(named[1]), int(named[2])) if named else None,
+        baseline=parse_baseline(_stated(root, "PROCESSING_BASELINE")),
+        named_baseline=named_baseline(uri),
         satellite=_satellite(_xml.text(root, "SPACECRAFT_NAME")),
-        sensing_time=_time(_xml.text(root, "DATATAKE_SENSING_START")),
-        quantification=_quantification(root, where),
-        offset=_offsets(root, where),
-        cloud_cover=_xml.number(_xml.text(root, "Cloud_Coverage_Assessment")),
+        sensing_time=parse_time(_xml.text(root, "DATATAKE_SENSING_START")),
+        quantification=_quantification(root, level, where),
+        offset=_offsets(root, level, where),
+        cloud_cover=_per_cent(_xml.text(root, "Cloud_Coverage_Assessment")),
+        images=_images(root),
+        tiles=_tiles(root),
     )
 
 
 def parse_tile(root: Element) -> TileMetadata:
     """Tile metadata from the root of `MTD_TL.xml` or its long-name kin."""
-    named = re.search(r"_T(\d{2}[A-Z]{3})(?:_|$)", _xml.text(root, "TILE_ID") or "")
+    tile_id = _xml.text(root, "TILE_ID") or _xml.text(root, "TILE_ID_2A") or ""
+    satellite = re.match(r"S2[A-Z](?=_)", tile_id)
+    level = re.search(r"Level-(1C|2A)", _xml.local_name(root))
     return TileMetadata(
-        tile=named[1] if named else None,
-        sensing_time=_time(_xml.text(root, "SENSING_TIME")),
+        tile=named_tile(tile_id),
+        id=tile_id or None,
+        level=f"L{level[1]}" if level else None,
+        satellite=satellite[0] if satellite else None,
+        baseline=named_baseline(tile_id),
+        cloud_cover=_per_cent(_xml.text(root, "CLOUDY_PIXEL_PERCENTAGE")),
+        sensing_time=parse_time(_xml.text(root, "SENSING_TIME")),
         sun_zenith=_angle(root, "ZENITH_ANGLE", highest=180),
         sun_azimuth=_angle(root, "AZIMUTH_ANGLE", highest=360),
         grids=_grids(root),
@@ -100,15 +124,67 @@ def parse_baseline(text: str | None) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
+def named_baseline(name: str | None) -> tuple[int, int] | None:
+    """The baseline that a name holds, `…_N0510_…` or `…_N05.10`, as (5, 10)."""
+    found = re.search(r"_N(\d{2})\.?(\d{2})(?=[_.]|$)", name or "", re.ASCII)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def named_tile(name: str | None) -> str | None:
+    """The MGRS square that a name holds: `…_T32TQM_…`."""
+    found = re.search(r"_T(\d{2}[A-Z]{3})(?=[_.]|$)", name or "", re.ASCII)
+    return found[1] if found else None
+
+
+def named_level(name: str | None) -> str | None:
+    """The level that a product's, tile's or datastrip's name holds: `…_MSIL2A_…`, `…_MSI_L1C_TL_…`."""
+    found = re.search(r"(?<=_MSI)_?L(1C|2A)(?=_)", name or "")
+    return f"L{found[1]}" if found else None
+
+
 def write_baseline(baseline: tuple[int, int]) -> str:
     """(5, 10) -> `05.10`."""
     return f"{baseline[0]:02d}.{baseline[1]:02d}"
 
 
+def is_tile(root: Element) -> bool:
+    """Whether it is the root of tile metadata."""
+    return bool(re.fullmatch(r"Level-(1C|2A)_Tile_ID", _xml.local_name(root)))
+
+
+def _stated(root: Element, name: str) -> str | None:
+    """Of the product itself.
+
+    Sen2Cor before 2.5 calls its own part `L2A_Product_Info` and keeps the Level-1C product's beside it.
+    """
+    return (
+        _xml.text(root, "L2A_Product_Info", name)
+        or _xml.text(root, "L2A_Product_Info", f"{name}_2A")
+        or _xml.text(root, "Product_Info", name)
+    )
+
+
+def _per_cent(text: str | None) -> float | None:
+    value = _xml.number(text)
+    return value if value is not None and 0 <= value <= 100 else None
+
+
+def _images(root: Element) -> tuple[str, ...]:
+    kinds = ("IMAGE_FILE", "IMAGE_FILE_2A", "IMAGE_ID", "IMAGE_ID_2A", "IMAGE_DATA_ID")
+    found = (element for element in root.iter() if _xml.local_name(element) in kinds)
+    return tuple(text for element in found if (text := (element.text or "").strip()))
+
+
+def _tiles(root: Element) -> tuple[str, ...]:
+    found = [named_tile(element.get("granuleIdentifier")) for element in root.iter()]
+    return tuple(dict.fromkeys(tile for tile in found if tile is not None))
+
+
 def _level(root: Element, where: str) -> str:
-    stated = _xml.text(root, "Product_Info", "PROCESSING_LEVEL") or _xml.text(root, "PRODUCT_TYPE") or ""
+    stated = _stated(root, "PROCESSING_LEVEL") or _xml.text(root, "PRODUCT_TYPE") or ""
     found = re.search(r"(1C|2A)", stated.upper())
-    if found is None or "User_Product" not in _xml.local_name(root):
+    kind = re.fullmatch(r"Level-(1C|2A)_User_Product", _xml.local_name(root))
+    if found is None or kind is None or kind[1] != found[1]:
         raise ProductError(
             f"{where}: expected metadata of a Level-1C or Level-2A user product, "
             f"found <{shown(_xml.local_name(root))}> of level '{shown(stated)}'; give a Sentinel-2 product"
@@ -121,7 +197,8 @@ def _satellite(name: str | None) -> str | None:
     return f"S2{found[1]}" if found else name
 
 
-def _time(text: str | None) -> datetime | None:
+def parse_time(text: str | None) -> datetime | None:
+    """ISO 8601, taken as UTC where it names no zone; None for anything else."""
     try:
         found = datetime.fromisoformat(text) if text else None
     except ValueError:
@@ -129,33 +206,47 @@ def _time(text: str | None) -> datetime | None:
     return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
 
 
-def _quantification(root: Element, where: str) -> float | None:
-    found = [element.text for element in _xml.every(root, "QUANTIFICATION_VALUE")]
+_QUANTIFICATION = {
+    "L1C": ("QUANTIFICATION_VALUE",),
+    # the last two: Sen2Cor before 2.5 and before 2.4
+    "L2A": ("BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE", "QUANTIFICATION_VALUE"),
+}
+_OFFSET = {
+    "L1C": ("RADIO_ADD_OFFSET", "Radiometric_Offset_List"),
+    "L2A": ("BOA_ADD_OFFSET", "BOA_ADD_OFFSET_VALUES_LIST"),
+}
+
+
+def _quantification(root: Element, level: str, where: str) -> float | None:
+    spellings = ([e.text for e in _xml.every(root, name)] for name in _QUANTIFICATION[level])
+    found: list[str | None] = next((texts for texts in spellings if texts), [])
     values = {_xml.number((text or "").strip()) for text in found}
     if not values:
         return None
     value = next(iter(values))
     if len(values) > 1 or value is None or value <= 0:
         raise RadiometryError(
-            f"{where}: expected one QUANTIFICATION_VALUE above 0, found {shown(', '.join(map(str, found)))}; "
+            f"{where}: expected one {_QUANTIFICATION[level][0]} above 0, "
+            f"found {shown(', '.join(map(str, found)))}; "
             "get the product again, or state it with --quantification"
         )
     return value
 
 
-def _offsets(root: Element, where: str) -> dict[str, float] | None:
-    elements = list(_xml.every(root, "RADIO_ADD_OFFSET"))
-    lists = list(_xml.every(root, "Radiometric_Offset_List"))
-    if not elements and not lists:
+def _offsets(root: Element, level: str, where: str) -> dict[str, float] | None:
+    name, of_list = _OFFSET[level]
+    elements = list(_xml.every(root, name))
+    if not elements and _xml.first(root, of_list) is None:
         return None
     pairs = [(_band_name(element), _xml.number((element.text or "").strip())) for element in elements]
-    found = {name: value for name, value in pairs if name is not None and value is not None}
-    if len(found) != len(NAMES) or len(elements) != len(NAMES):
+    found = {band: value for band, value in pairs if band is not None and value is not None}
+    # Level-2A lists B10 too, which it does not deliver
+    if len(found) != len(elements) or not set(expected_at(level)) <= found.keys():
         raise RadiometryError(
-            f"{where}: expected one RADIO_ADD_OFFSET for each of {len(NAMES)} bands, found {len(found)} "
+            f"{where}: expected one {name} for each of {len(NAMES)} bands, found {len(found)} "
             f"usable of {len(elements)}; get the product again, or state it with --offset"
         )
-    return {name: found[name] for name in NAMES}
+    return {band: found[band] for band in NAMES if band in found}
 
 
 def _band_name(element: Element) -> str | None:

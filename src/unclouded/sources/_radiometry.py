@@ -1,9 +1,10 @@
 """Where offset and quantification come from, decided once for each kind of source. Never guessed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from unclouded.core.bands import NAMES
 from unclouded.core.errors import RadiometryError
+from unclouded.core.product import VALUES_TAG
 from unclouded.core.radiometry import Radiometry, summary
 from unclouded.sources._metadata import OFFSET_SINCE, ProductMetadata, write_baseline
 from unclouded.sources._options import OpenOptions
@@ -12,6 +13,14 @@ USUAL_QUANTIFICATION = 10000
 """In every real product so far."""
 USUAL_OFFSET = -1000
 """Of every band in every real product from baseline 04.00 on, so far."""
+
+
+def settled(decide: Callable[[], Radiometry]) -> Radiometry | RadiometryError:
+    """What was decided, or why nothing can be: metadata are shown without a radiometry, never read so."""
+    try:
+        return decide()
+    except RadiometryError as err:
+        return err
 
 
 def of_product(metadata: ProductMetadata, options: OpenOptions, *, where: str) -> Radiometry:
@@ -26,7 +35,7 @@ def of_product(metadata: ProductMetadata, options: OpenOptions, *, where: str) -
     quantification = options.quantification or metadata.quantification
     if quantification is None:
         raise RadiometryError(
-            f"{where}: expected a QUANTIFICATION_VALUE, found none; "
+            f"{where}: expected a quantification value, found none; "
             "get the product again, or state it with --quantification"
         )
     return Radiometry(
@@ -49,9 +58,10 @@ def _offset_of(metadata: ProductMetadata, options: OpenOptions, where: str) -> d
         )
     latest = max(stated)
     if latest >= OFFSET_SINCE:
+        name = "RADIO_ADD_OFFSET" if metadata.level == "L1C" else "BOA_ADD_OFFSET"
         raise RadiometryError(
-            f"{where}: expected RADIO_ADD_OFFSET at processing baseline {write_baseline(latest)}, "
-            "found none; get the product again, or state the offset with --offset"
+            f"{where}: expected {name} at processing baseline {write_baseline(latest)}, found none; "
+            "get the product again, or state the offset with --offset"
         )
     return dict.fromkeys(NAMES, 0.0)
 
@@ -96,17 +106,18 @@ def of_stack(
     *,
     where: str,
     is_float: bool,
+    says_reflectance: bool = False,
 ) -> Radiometry:
     """Radiometry of a raster of several bands: GDAL's scale and offset, overruled by the caller.
 
     value * scale + offset is (value + offset / scale) / (1 / scale). Scale 1 with offset 0 is what GDAL
-    says where a file says nothing.
+    says where a file says nothing; a stack of ours says in a tag that its numbers are reflectance.
 
     Raises:
         RadiometryError: the file says nothing and the options do not say both.
     """
     silent = [n for n, s, o in zip(names, scales, offsets, strict=True) if (s, o) == (1.0, 0.0) or s <= 0]
-    if silent and not options.states_radiometry:
+    if silent and not (options.states_radiometry or says_reflectance):
         hint = (
             "--offset 0 --quantification 1 if its numbers are reflectance"
             if is_float
@@ -117,6 +128,7 @@ def of_stack(
             f"state {hint}"
         )
     own = options.states_radiometry
+    stated = f"tag {VALUES_TAG}" if silent else "GDAL scale and offset"
     return Radiometry(
         offset={
             n: options.offset if options.offset is not None else _tidy(o / s)
@@ -125,7 +137,7 @@ def of_stack(
         quantification={
             n: options.quantification or _tidy(1 / s) for n, s in zip(names, scales, strict=True)
         },
-        origin="--offset, --quantification" if own else _origin("GDAL scale and offset", options),
+        origin="--offset, --quantification" if own else _origin(stated, options),
     )
 
 

@@ -8,27 +8,38 @@ from affine import Affine
 from unclouded.core.bands import band, expected_at, missing
 from unclouded.core.errors import BandError, ProductError
 from unclouded.core.grid import Grid
-from unclouded.core.product import Identity, Product
+from unclouded.core.product import REFLECTANCE, VALUES_TAG, Identity, Product
 from unclouded.sources import _radiometry
 from unclouded.sources._bands import StackedBand
+from unclouded.sources._delivery import Metadata, of_open_product
 from unclouded.sources._options import OpenOptions
 from unclouded.sources._raster import RasterFile, RasterInfo, describe, driver_of, level_grids, raster_file
 from unclouded.sources._sensors import Sensor, band_name, parse_level, parse_sensor
 from unclouded.sources._text import shown
 
 
-def sniff(path: Path) -> bool:
+def sniff(source: object) -> bool:
     """Whether the file is a TIFF by its first bytes, or calls itself one. Never raises."""
     try:
-        if not path.is_file():
+        if not isinstance(source, Path) or not source.is_file():
             return False
+        path = source
         with path.open("rb") as file:
             return driver_of(file.read(16)) == "GTiff" or path.suffix.lower() in {".tif", ".tiff"}
     except OSError:
         return False
 
 
-def open_product(path: Path, options: OpenOptions) -> Product:
+def read_metadata(source: Path, options: OpenOptions) -> Metadata:
+    """What the file says of itself.
+
+    Raises:
+        The same as `open_product`.
+    """
+    return of_open_product(open_product(source, options))
+
+
+def open_product(source: Path, options: OpenOptions) -> Product:
     """A GeoTIFF as a product. Sensor and level come from the options, else from the file's tags.
 
     Raises:
@@ -37,6 +48,7 @@ def open_product(path: Path, options: OpenOptions) -> Product:
         BandError: two bands have the same name.
         RadiometryError: no scale and offset, neither in the file nor in the options.
     """
+    path = source
     file = _open(path)
     info = describe(file)
     sensor, level, notes = _provenance(info, options)
@@ -49,6 +61,7 @@ def open_product(path: Path, options: OpenOptions) -> Product:
         options,
         where=shown(path.name),
         is_float=info.dtype.kind == "f",
+        says_reflectance=info.tags.get(VALUES_TAG) == REFLECTANCE,
     )
     grid, placing = _grid(info, options)
     shapes = [item.shape for item in info.levels[1:]]

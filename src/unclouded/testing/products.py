@@ -1,4 +1,4 @@
-"""Small fake Level-1C products: real JPEG 2000, metadata of the real structure, pixels one can predict.
+"""Small fake products: real JPEG 2000, metadata of the real structure, pixels one can predict.
 
 For odd and broken deliveries. Scenes that look like something come from `unclouded.synthetic`.
 """
@@ -48,6 +48,14 @@ class FakeSafe:
     """None writes none."""
     tiles: tuple[str, ...] = ("32TQM",)
     """A granule each."""
+    level: str = "L1C"
+    """Or `L2A`."""
+    spacings: tuple[int, ...] = (10, 20, 60)
+    """`R10m`, `R20m`, `R60m` folders of Level-2A that are there."""
+    image: str = "jp2"
+    """Or `tif`, as the Planetary Computer keeps its products."""
+    prefix: str = ""
+    """Of Level-2A band files: `L2A_` in the first ones."""
     long_names: bool = False
     """Names as before December 2016."""
     size_60m: int = 32
@@ -70,8 +78,12 @@ class FakeSafe:
         major, _, minor = self.baseline.partition(".")
         short = f"S2{self.satellite[-1]}"
         if self.long_names:
-            return f"{short}_OPER_PRD_MSIL1C_PDMC_20240305T125410_R051_V20240305T104819_20240305T104819"
-        return f"{short}_MSIL1C_20240305T104819_N{major}{minor}_R051_T{self.tiles[0]}_20240305T125410"
+            maker = "OPER" if self.level == "L1C" else "USER"
+            dates = "20240305T125410_R051_V20240305T104819_20240305T104819"
+            return f"{short}_{maker}_PRD_MSI{self.level}_PDMC_{dates}"
+        return (
+            f"{short}_MSI{self.level}_20240305T104819_N{major}{minor}_R051_T{self.tiles[0]}_20240305T125410"
+        )
 
 
 def write_fake_safe(folder: Path, fake: FakeSafe | None = None) -> Path:
@@ -80,9 +92,8 @@ def write_fake_safe(folder: Path, fake: FakeSafe | None = None) -> Path:
     root = folder / f"{fake.name}.SAFE"
     for tile in fake.tiles:
         _write_granule(root / "GRANULE" / granule_name(fake, tile), fake, tile)
-    metadata = (
-        f"{fake.name.replace('_PRD_MSIL1C', '_MTD_SAFL1C')}.xml" if fake.long_names else "MTD_MSIL1C.xml"
-    )
+    own = fake.name.replace(f"_PRD_MSI{fake.level}", f"_MTD_SAF{fake.level}")
+    metadata = f"{own}.xml" if fake.long_names else f"MTD_MSI{fake.level}.xml"
     (root / metadata).write_text(product_xml(fake), encoding="utf-8")
     return root
 
@@ -90,23 +101,53 @@ def write_fake_safe(folder: Path, fake: FakeSafe | None = None) -> Path:
 def granule_name(fake: FakeSafe, tile: str) -> str:
     """Folder of a granule."""
     if fake.long_names:
-        return f"S2A_OPER_MSI_L1C_TL_SGS__20240305T125410_A036542_T{tile}_N{fake.baseline}"
-    return f"L1C_T{tile}_A036542_20240305T105512"
+        maker = "OPER" if fake.level == "L1C" else "USER"
+        return f"S2A_{maker}_MSI_{fake.level}_TL_SGS__20240305T125410_A036542_T{tile}_N{fake.baseline}"
+    return f"{fake.level}_T{tile}_A036542_20240305T105512"
 
 
 def _write_granule(granule: Path, fake: FakeSafe, tile: str) -> None:
     images = granule / "IMG_DATA"
     images.mkdir(parents=True)
     stem = granule.name.rpartition("_N")[0] if fake.long_names else f"T{tile}_20240305T104819"
-    for name in fake.bands:
-        write_jp2(images / f"{stem}_{name}.jp2", fake, name)
+    for name, gsd in band_files(fake):
+        folder = images / f"R{gsd}m" if fake.level == "L2A" else images
+        folder.mkdir(exist_ok=True)
+        spacing = f"_{gsd}m" if fake.level == "L2A" else ""
+        write_band(folder / f"{fake.prefix}{stem}_{name}{spacing}.{fake.image}", fake, name, gsd)
     metadata = f"{stem.replace('_MSI_', '_MTD_')}.xml" if fake.long_names else "MTD_TL.xml"
     (granule / metadata).write_text(tile_xml(fake, tile), encoding="utf-8")
 
 
-def write_jp2(path: Path, fake: FakeSafe, name: str) -> None:
-    """One band's file."""
-    gsd = band(name).gsd
+def band_files(fake: FakeSafe) -> list[tuple[str, int]]:
+    """Band and spacing, m, of each file of a granule: Level-2A delivers the most of them several times.
+
+    Source: Sentinel-2 product specification; B01 at 20 m from baseline 04.00 on.
+    """
+    if fake.level == "L1C":
+        return [(name, band(name).gsd) for name in fake.bands]
+    early = fake.baseline < "04.00"
+    return [
+        (name, gsd)
+        for gsd in fake.spacings
+        for name in fake.bands
+        if gsd >= band(name).gsd or (name == "B01" and gsd == 20 and not early)
+        if name != "B10" and not (name == "B08" and gsd > 10)
+    ]
+
+
+def write_band(path: Path, fake: FakeSafe, name: str, gsd: int) -> None:
+    """One band's file, with a side of `size_60m * 60 / gsd` px."""
+    if fake.image == "tif":
+        side = fake.size_60m * 60 // gsd
+        write_fake_geotiff(path, fake.dn(name, side, side)[None], (None,), pixel_size=gsd)
+        return
+    write_jp2(path, fake, name, gsd)
+
+
+def write_jp2(path: Path, fake: FakeSafe, name: str, gsd: int | None = None) -> None:
+    """One band's JPEG 2000, by itself at the band's own spacing."""
+    gsd = gsd or band(name).gsd
     side = fake.size_60m * 60 // gsd
     place = {"crs": CRS, "transform": Affine(gsd, 0, CORNER[0], 0, -gsd, CORNER[1])}
     profile = {
@@ -130,25 +171,49 @@ def _quietly() -> Iterator[None]:
         yield
 
 
+_OFFSET_NAMES = {
+    "L1C": ("RADIO_ADD_OFFSET", "Radiometric_Offset_List"),
+    "L2A": ("BOA_ADD_OFFSET", "BOA_ADD_OFFSET_VALUES_LIST"),
+}
+
+
+def _quantification_xml(fake: FakeSafe) -> str:
+    if fake.quantification is None:
+        return ""
+    if fake.level == "L1C":
+        return f'<QUANTIFICATION_VALUE unit="none">{fake.quantification:g}</QUANTIFICATION_VALUE>'
+    return (
+        "<QUANTIFICATION_VALUES_LIST>"
+        f'<BOA_QUANTIFICATION_VALUE unit="none">{fake.quantification:g}</BOA_QUANTIFICATION_VALUE>'
+        '<AOT_QUANTIFICATION_VALUE unit="none">1000.0</AOT_QUANTIFICATION_VALUE>'
+        "</QUANTIFICATION_VALUES_LIST>"
+    )
+
+
 def product_xml(fake: FakeSafe) -> str:
     """Product metadata, the parts of them that readers use."""
+    item_name, list_name = _OFFSET_NAMES[fake.level]
+    number = fake.level.removeprefix("L")
     offsets = "".join(
-        f'<RADIO_ADD_OFFSET band_id="{item.band_id}">{fake.offset:g}</RADIO_ADD_OFFSET>' for item in SENTINEL2
+        f'<{item_name} band_id="{item.band_id}">{fake.offset:g}</{item_name}>' for item in SENTINEL2
     ) if fake.offset is not None else ""  # fmt: skip
-    listed = f"<Radiometric_Offset_List>{offsets}</Radiometric_Offset_List>" if offsets else ""
-    quantification = (
-        f'<QUANTIFICATION_VALUE unit="none">{fake.quantification:g}</QUANTIFICATION_VALUE>'
-        if fake.quantification is not None
-        else ""
+    listed = f"<{list_name}>{offsets}</{list_name}>" if offsets else ""
+    quantification = _quantification_xml(fake)
+    images = "".join(
+        f"<IMAGE_FILE>GRANULE/{granule_name(fake, tile)}/IMG_DATA/T{tile}_20240305T104819_{name}"
+        f"{f'_{gsd}m' if fake.level == 'L2A' else ''}</IMAGE_FILE>"
+        for tile in fake.tiles
+        for name, gsd in band_files(fake)
     )
     return f"""<?xml version="1.0" encoding="UTF-8" standalone="no"?>
-<n1:Level-1C_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-1C.xsd">
+<n1:Level-{number}_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-{number}.xsd">
   <n1:General_Info>
     <Product_Info>
       <PRODUCT_URI>{fake.name}.SAFE</PRODUCT_URI>
-      <PROCESSING_LEVEL>Level-1C</PROCESSING_LEVEL>
-      <PRODUCT_TYPE>S2MSI1C</PRODUCT_TYPE>
+      <PROCESSING_LEVEL>Level-{number}</PROCESSING_LEVEL>
+      <PRODUCT_TYPE>S2MSI{number}</PRODUCT_TYPE>
       <PROCESSING_BASELINE>{fake.baseline}</PROCESSING_BASELINE>
+      <Product_Organisation><Granule_List><Granule>{images}</Granule></Granule_List></Product_Organisation>
       <Datatake datatakeIdentifier="GS2A_20240305T104819_036542_N{fake.baseline}">
         <SPACECRAFT_NAME>{fake.satellite}</SPACECRAFT_NAME>
         <DATATAKE_SENSING_START>2024-03-05T10:48:19.024Z</DATATAKE_SENSING_START>
@@ -164,7 +229,7 @@ def product_xml(fake: FakeSafe) -> str:
   <n1:Quality_Indicators_Info>
     <Cloud_Coverage_Assessment>12.5</Cloud_Coverage_Assessment>
   </n1:Quality_Indicators_Info>
-</n1:Level-1C_User_Product>
+</n1:Level-{number}_User_Product>
 """
 
 
@@ -180,10 +245,11 @@ def tile_xml(fake: FakeSafe, tile: str) -> str:
         f"<XDIM>{gsd}</XDIM><YDIM>-{gsd}</YDIM></Geoposition>"
         for gsd in sides
     )
+    number = fake.level.removeprefix("L")
     return f"""<?xml version="1.0" encoding="UTF-8" standalone="no"?>
-<n1:Level-1C_Tile_ID xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/S2_PDI_Level-1C_Tile_Metadata.xsd">
+<n1:Level-{number}_Tile_ID xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/S2_PDI_Level-{number}_Tile_Metadata.xsd">
   <n1:General_Info>
-    <TILE_ID>S2A_OPER_MSI_L1C_TL_SGS__20240305T125410_A036542_T{tile}_N{fake.baseline}</TILE_ID>
+    <TILE_ID>S2A_OPER_MSI_{fake.level}_TL_SGS__20240305T125410_A036542_T{tile}_N{fake.baseline}</TILE_ID>
     <SENSING_TIME>{SENSED}</SENSING_TIME>
   </n1:General_Info>
   <n1:Geometric_Info>
@@ -197,7 +263,7 @@ def tile_xml(fake: FakeSafe, tile: str) -> str:
         <AZIMUTH_ANGLE unit="deg">158.5</AZIMUTH_ANGLE></Mean_Sun_Angle>
     </Tile_Angles>
   </n1:Geometric_Info>
-</n1:Level-1C_Tile_ID>
+</n1:Level-{number}_Tile_ID>
 """
 
 
