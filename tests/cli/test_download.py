@@ -241,7 +241,8 @@ def test_the_labels_of_a_data_set(run, service, tmp_path):
         ((NAME, "--dataset", "baetens-hagolle"), "give product names, --from-search FILE or --dataset NAME"),
         ((NAME, "--labels-only"), "--labels-only goes with --dataset"),
         (("../../x",), "will not be made into a path"),
-        ((NAME, "--provider", "nobody"), "is not one of"),
+        ((NAME, "--provider", "nobody"), "providers 'nobody': expected one of aws, cdse, "),
+        (("--dataset", "baetens"), "datasets 'baetens': expected one of baetens_hagolle"),
     ],
 )
 def test_what_cannot_be_is_code_2(run, tmp_path, words, said):

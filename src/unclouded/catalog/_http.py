@@ -1,6 +1,6 @@
 """HTTP for the base install: the standard library, with an allow-list of hosts, retries and no secrets shown.
 
-Why no client library: docs/decisions/0004.
+Why no client library: docs/decisions/0007.
 """
 
 import json

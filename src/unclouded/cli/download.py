@@ -13,9 +13,6 @@ from unclouded.core.errors import InputError, ScenesFailedError, ServiceError
 if TYPE_CHECKING:
     from unclouded.catalog import DownloadReport, ProductReport, Wanted
 
-PROVIDERS = ("google", "cdse", "earth-search", "planetary-computer", "aws")
-DATASETS = ("baetens-hagolle",)
-
 
 @click.command("download", short_help="Fetch products.")
 @click.argument("ids", nargs=-1, metavar="[ID...]")
@@ -26,7 +23,7 @@ DATASETS = ("baetens-hagolle",)
     metavar="FILE",
     help="Products of `unclouded search --json` or --stac; - reads them from stdin.",
 )
-@click.option("--dataset", type=click.Choice(DATASETS), help="The labels of a data set and its products.")
+@click.option("--dataset", metavar="NAME", help="The labels of a data set and its products: baetens-hagolle.")
 @click.option("--labels-only", is_flag=True, help="Of a data set the labels alone.")
 @click.option(
     "-o",
@@ -39,8 +36,9 @@ DATASETS = ("baetens-hagolle",)
 )
 @click.option(
     "--provider",
-    type=click.Choice(PROVIDERS),
-    help="Who is asked. Default: who was searched, else google, which needs no account.",
+    metavar="NAME",
+    help="Who is asked: google, cdse, earth-search, planetary-computer, aws. Default: who was searched, "
+    "else google, which needs no account.",
 )
 @click.option(
     "--wait",
@@ -115,7 +113,7 @@ def _wanted(
         return tuple(Wanted(id=name) for name in ids), provider or "google"
     found = read_search(_text(search_file), where=search_file)
     source = provider or found.provider
-    if source not in PROVIDERS:
+    if source is None:
         raise click.UsageError(f"{search_file} does not say who has its products; name one with --provider")
     return found.wanted_of(source), source
 

@@ -11,8 +11,6 @@ from unclouded.cli._show import warn
 if TYPE_CHECKING:
     from unclouded.catalog import Found
 
-PROVIDERS = ("earth-search", "cdse", "planetary-computer")
-
 
 @click.command("search", short_help="Find products of an area and a time.")
 @click.option(
@@ -31,7 +29,13 @@ PROVIDERS = ("earth-search", "cdse", "planetary-computer")
     metavar="PERCENT",
     help="At most this cloud cover, as the provider states it of the whole tile.",
 )
-@click.option("--provider", type=click.Choice(PROVIDERS), default="earth-search", show_default=True)
+@click.option(
+    "--provider",
+    default="earth-search",
+    show_default=True,
+    metavar="NAME",
+    help="Whose catalogue: earth-search, cdse, planetary-computer.",
+)
 @click.option(
     "--collection", metavar="NAME", help="Another of the provider's collections than the usual one."
 )
