@@ -153,6 +153,22 @@ def test_interrupted_it_says_so_and_keeps_what_has_arrived(start, run, google, s
     assert tree(tmp_path / "out" / f"{NAME}.SAFE") == content
 
 
+def test_two_runs_do_not_write_the_same_product(start, run, google, service, tmp_path):
+    content = google.keep(NAME)
+    service.pause_s = 0.03
+    first = start(NAME, "-o", tmp_path / "out")
+    part = tmp_path / "out" / f"{NAME}.SAFE.part" / "GRANULE/L1C/IMG_DATA/B02.jp2.part"
+    ends = time.monotonic() + 30
+    while not part.exists() and time.monotonic() < ends:
+        time.sleep(0.005)
+    second = run(NAME, "-o", tmp_path / "out")
+    assert second.returncode == 3
+    assert "another run is fetching this product" in second.stderr
+    assert first.wait(30) == 0
+    first.communicate()
+    assert tree(tmp_path / "out" / f"{NAME}.SAFE") == content
+
+
 def test_products_of_a_search_from_another_provider_by_esas_name(run, google, tmp_path):
     google.keep(NAME, 1000)
     google.keep(OTHER, 1000)

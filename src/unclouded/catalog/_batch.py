@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from unclouded.catalog._archive import check_archive, unpack
 from unclouded.catalog._endpoints import shown
 from unclouded.catalog._ledger import Ledger, Record, size_of
+from unclouded.catalog._lock import alone
 from unclouded.catalog._manifest import NAME as MANIFEST
 from unclouded.catalog._manifest import check_files, read_manifest
 from unclouded.catalog._patience import CancelledError
@@ -164,11 +165,15 @@ class _Run:
         if there is not None:
             return "skipped", self._folder / there.name
         delivery = self._provider.deliver(wanted)
-        target = self._folder / delivery.name
         part = self._folder / f"{delivery.name}.part"
+        with alone(part):
+            return self._bring(delivery, part, wanted.id)
+
+    def _bring(self, delivery: Delivery, part: Path, product: str) -> tuple[str, Path]:
+        target = self._folder / delivery.name
         _check_space(part, delivery)
         try:
-            self._transfer(delivery, part, wanted.id)
+            self._transfer(delivery, part, product)
         except UncloudedError:
             with suppress(OSError):  # only where nothing has arrived
                 part.rmdir()
@@ -182,7 +187,7 @@ class _Run:
         _settle(delivery, part, target)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self._ledger.add(
-            Record(id=wanted.id, provider=self._name, name=target.name, bytes=size_of(target), finished=now)
+            Record(id=product, provider=self._name, name=target.name, bytes=size_of(target), finished=now)
         )
         return "downloaded", target
 

@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Column
 
 if TYPE_CHECKING:
     from unclouded.catalog import Tick
@@ -48,7 +49,7 @@ def transfer_progress(*, quiet: bool) -> Iterator[Callable[["Tick"], None]]:
     """A bar a product and one for all of them, on stderr; silent with `quiet` or without a terminal."""
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
