@@ -82,6 +82,11 @@ def _rank(name: str, raster: BandPath) -> tuple[bool, int]:
     return raster.gsd > native, abs(raster.gsd - native)
 
 
+def is_product_xml(name: str) -> bool:
+    """Whether a file's name is that of product metadata."""
+    return _PRODUCT_XML.fullmatch(name) is not None
+
+
 def base_name(name: str) -> str:
     """The last part of a path."""
     return PurePosixPath(name).name
@@ -115,7 +120,7 @@ def _only_product(folder: Path) -> Path | None:
 
 def _tree(path: Path) -> Tree:
     if _PRODUCT_XML.fullmatch(path.name):
-        return Folder(path.parent)
+        return Folder(path.parent, only="GRANULE")  # what else lies beside a file may be a lot
     if path.is_dir():
         nested = None if _holds_metadata(path) else _only_product(path)
         return Folder(nested or path)

@@ -119,8 +119,11 @@ def parse_tile(root: Element) -> TileMetadata:
 
 
 def parse_baseline(text: str | None) -> tuple[int, int] | None:
-    """`05.10` -> (5, 10); two integers, since 5.9 comes before 5.10. None for anything else."""
-    found = re.fullmatch(r"(\d{1,2})\.(\d{1,2})", text or "", re.ASCII)
+    """`05.10` -> (5, 10); two integers, since 5.9 comes before 5.10. None for anything else.
+
+    `N01.01` is how the simulated products of 2009 have it.
+    """
+    found = re.fullmatch(r"N?(\d{1,2})\.(\d{1,2})", text or "", re.ASCII)
     return (int(found[1]), int(found[2])) if found else None
 
 

@@ -1,12 +1,18 @@
 """Where offset and quantification come from, decided once for each kind of source. Never guessed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from unclouded.core.bands import NAMES
 from unclouded.core.errors import RadiometryError
 from unclouded.core.product import VALUES_TAG
 from unclouded.core.radiometry import Radiometry, summary
-from unclouded.sources._metadata import OFFSET_SINCE, ProductMetadata, write_baseline
+from unclouded.sources._metadata import (
+    KNOWN_BASELINES,
+    OFFSET_SINCE,
+    ProductMetadata,
+    parse_baseline,
+    write_baseline,
+)
 from unclouded.sources._options import OpenOptions
 
 USUAL_QUANTIFICATION = 10000
@@ -64,6 +70,55 @@ def _offset_of(metadata: ProductMetadata, options: OpenOptions, where: str) -> d
             "get the product again, or state the offset with --offset"
         )
     return dict.fromkeys(NAMES, 0.0)
+
+
+_ESA = "ESA's usual quantification"
+
+
+def of_baseline(said: Mapping[str, tuple[int, int]], options: OpenOptions, *, where: str) -> Radiometry:
+    """Radiometry of ESA's own pixels where only the processing baseline is told: who says it -> which.
+
+    Offset -1000 from baseline 04.00 on, 0 before, quantification 10000.
+    Source: ESA, Sentinel-2 product specification 14.9 and 15.0; every real product seen.
+
+    Raises:
+        RadiometryError: nobody says it, it is not an official one, or one says otherwise than another.
+    """
+    offsets = {offset_at(baseline) for baseline in said.values()}
+    offset = options.offset if options.offset is not None or len(offsets) != 1 else offsets.pop()
+    if offset is None:
+        found = ", ".join(f"{write_baseline(baseline)} ({who})" for who, baseline in said.items())
+        raise RadiometryError(
+            f"{where}: expected product metadata or one official processing baseline, "
+            f"found {found or 'neither'}; "
+            "state the offset with --offset (0 before baseline 04.00, -1000 from there on)"
+        )
+    who = next(iter(said), "")
+    return Radiometry(
+        offset=dict.fromkeys(NAMES, float(offset)),
+        quantification=dict.fromkeys(NAMES, float(options.quantification or USUAL_QUANTIFICATION)),
+        origin=_origin(f"processing baseline {write_baseline(said[who])} ({who})" if who else _ESA, options),
+    )
+
+
+def offset_at(baseline: tuple[int, int]) -> float | None:
+    """The offset of ESA's own pixels at a baseline; None where the baseline is not one of ESA's.
+
+    99.xx are other makers'; what comes after 05 nobody knows.
+    """
+    if baseline[0] > max(KNOWN_BASELINES)[0]:
+        return None
+    return USUAL_OFFSET if baseline >= OFFSET_SINCE else 0
+
+
+def baseline_notes(baseline: str | None) -> list[str]:
+    """A line where a baseline is unknown to us."""
+    parsed = parse_baseline(baseline)
+    if parsed is None:
+        return ["processing baseline: none stated"]
+    if parsed not in KNOWN_BASELINES:
+        return [f"processing baseline {baseline}: unknown to this version"]
+    return []
 
 
 def _origin(where: str, options: OpenOptions) -> str:

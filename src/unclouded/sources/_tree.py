@@ -41,10 +41,11 @@ class Tree(Protocol):
 class Folder:
     """A product unpacked on disk."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, depth: int | None = None, only: str | None = None) -> None:
+        """The files below a folder, down to so many folders, or of one folder in it beside its own files."""
         self._root = root.resolve()
-        self.where = shown(root.name or root)
-        self.files, self.folders = _listing(self._root, self.where)
+        self.where = shown(root.name or self._root.name or root)
+        self.files, self.folders = _listing(self._root, self.where, depth, only)
 
     def head(self, name: str, count: int) -> bytes:
         """The first bytes of a file, at most `count`.
@@ -65,11 +66,16 @@ class Folder:
         return str(self._root / name)
 
 
-def _listing(root: Path, where: str) -> tuple[dict[str, int], tuple[str, ...]]:
+def _listing(
+    root: Path, where: str, depth: int | None, only: str | None
+) -> tuple[dict[str, int], tuple[str, ...]]:
     files: dict[str, int] = {}
     folders: list[str] = []
     for folder, below, names in os.walk(root):
-        below.sort()
+        level = len(Path(folder).relative_to(root).parts)
+        below[:] = sorted(name for name in below if level > 0 or only in (None, name))
+        if depth is not None and level >= depth:
+            below.clear()
         prefix = PurePosixPath(Path(folder).relative_to(root).as_posix())
         folders += [str(prefix / name) for name in below]
         for name in sorted(names):
