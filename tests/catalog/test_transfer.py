@@ -143,6 +143,12 @@ def test_a_wrong_checksum_is_an_error_after_the_second_time(service, transfer, t
     assert len(service.asked("/B04.jp2")) == 2
 
 
+def test_an_etag_of_an_encrypted_object_is_no_md5(service, transfer, tmp_path):
+    service.keep("/B04.jp2", CONTENT, {"ETag": f'"{"0" * 32}"', "x-amz-server-side-encryption": "aws:kms"})
+    path = fetch(remote(service, etag_is_md5=True), tmp_path / "B04.jp2", transfer)
+    assert path.read_bytes() == CONTENT
+
+
 def test_the_answers_own_md5_is_met_too(service, transfer, tmp_path):
     service.keep("/B04.jp2", CONTENT, {"Content-MD5": "AAAAAAAAAAAAAAAAAAAAAA=="})
     with pytest.raises(ServiceError, match="Content-MD5"):

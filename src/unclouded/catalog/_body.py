@@ -20,6 +20,8 @@ class Body:
     """Strong ETag: the same one means the same bytes."""
     chunks: Iterator[bytes]
     """Ends early where the connection was cut."""
+    etag_is_opaque: bool = False
+    """Whether the ETag is surely no MD5: S3's of objects under a key of AWS KMS (S3 API, Object)."""
     checksum: Checksum | None = None
     """What the answer says of the whole file."""
 

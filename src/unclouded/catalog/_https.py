@@ -45,6 +45,7 @@ def _body(url: str, response: HTTPResponse, asked: int) -> Body:
         start=start,
         total=total,
         validator=_strong_etag(response),
+        etag_is_opaque=response.headers.get("x-amz-server-side-encryption", "").startswith("aws:kms"),
         chunks=_chunks(response),
         checksum=_stated(response) if start == 0 or response.status != PARTIAL else None,
     )

@@ -155,7 +155,8 @@ def _agreed_size(file: RemoteFile, body: Body) -> int | None:
 
 
 def _promises(file: RemoteFile, body: Body) -> tuple[Checksum, ...]:
-    etag = from_etag(body.validator) if file.etag_is_md5 and file.checksum is None else None
+    hashed = file.etag_is_md5 and not body.etag_is_opaque and file.checksum is None
+    etag = from_etag(body.validator) if hashed else None
     return tuple(sum_ for sum_ in (file.checksum, body.checksum, etag) if sum_ is not None)
 
 
