@@ -20,6 +20,8 @@ class ModelSpec:
 
     The network takes reflectance float32 `(n, band, y, x)`, bands in the order of `bands`, and gives
     probabilities float32 `(n, class, y - 2 margin_px, x - 2 margin_px)` that sum to 1.
+    Where `optional_bands` names any, it takes a second input `presence` float32 `(n, band)`: 1 where the band
+    is there, 0 where it is not and its reflectance is 0.
     """
 
     name: str

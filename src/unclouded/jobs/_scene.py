@@ -168,7 +168,7 @@ def _tags(scene: Scene, model: Model, options: MaskOptions) -> dict[str, str]:
         "UNCLOUDED_MODEL": f"{spec.name} {spec.version}",
         "UNCLOUDED_MODEL_SHA256": model.sha256,
         "UNCLOUDED_MODEL_RECOMMENDED": "yes" if spec.recommended else f"no: {spec.why}",
-        "UNCLOUDED_BANDS": " ".join(spec.bands),
+        "UNCLOUDED_BANDS": " ".join(name for name in spec.bands if name in scene.bands),
         "UNCLOUDED_RADIOMETRY": scene.radiometry.describe(),
         "UNCLOUDED_EDGE": options.edge,
         LEGEND_TAG: "binary" if set(spec.classes) == {CLEAR, THICK} else "unclouded",

@@ -49,7 +49,7 @@ class Tally:
         """Count one window."""
         reading = prediction.reading
         self.counts += np.bincount(codes.ravel(), minlength=256)
-        self.inputs.add(reading.reflectance, reading.valid)
+        self.inputs.add(reading.reflectance, reading.valid, prediction.presence)
         clear = prediction.probabilities[self.spec.classes.index(CLEAR)]
         self.outputs.add(clear, reading.valid)
         rows, cols = self._sampled(prediction.window)

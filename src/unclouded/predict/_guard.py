@@ -40,19 +40,31 @@ class InputStatistics:
     def __post_init__(self) -> None:
         self.counts = np.zeros((len(self.bands), _BINS), np.int64)
 
-    def add(self, reflectance: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> None:
-        """Count one window: reflectance (band, y, x), valid (y, x)."""
+    def add(
+        self,
+        reflectance: npt.NDArray[np.float32],
+        valid: npt.NDArray[np.bool_],
+        presence: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Count one window: reflectance (band, y, x), valid (y, x).
+
+        Args:
+            presence: (band,), False where a band is absent and its zeros are no reflectance; None: all there.
+        """
         step = _SAMPLE_STRIDE if valid.size > 64**2 else 1
         kept = reflectance[:, ::step, ::step][:, valid[::step, ::step]]
         position = (kept - _LOWEST) / (_HIGHEST - _LOWEST) * _BINS
         index = np.clip(np.nan_to_num(position, nan=0.0), 0, _BINS - 1).astype(np.intp)
-        self.counts += np.stack([np.bincount(positions, minlength=_BINS) for positions in index])
+        counts = np.stack([np.bincount(positions, minlength=_BINS) for positions in index])
+        self.counts += counts if presence is None else counts * presence[:, None]
 
     def percentile(self, share: float) -> npt.NDArray[np.float64]:
-        """Reflectance below which this share (0 … 1) of the pixels lie, band by band."""
-        cumulated = np.cumsum(self.counts, axis=1) / np.maximum(self.counts.sum(axis=1, keepdims=True), 1)
+        """Reflectance below which this share (0 … 1) of the pixels lie, band by band; NaN without pixels."""
+        total = self.counts.sum(axis=1)
+        cumulated = np.cumsum(self.counts, axis=1) / np.maximum(total[:, None], 1)
         index = (cumulated < share).sum(axis=1)
-        return np.asarray(_LOWEST + (index + 0.5) * (_HIGHEST - _LOWEST) / _BINS, np.float64)
+        found = _LOWEST + (index + 0.5) * (_HIGHEST - _LOWEST) / _BINS
+        return np.asarray(np.where(total > 0, found, np.nan), np.float64)
 
     def warnings(self) -> tuple[str, ...]:
         """What looks wrong with the input; empty where nothing does."""
@@ -75,7 +87,7 @@ def _unscaled(seen: InputStatistics) -> str | None:
 
 
 def _too_small(seen: InputStatistics) -> str | None:
-    brightest = seen.percentile(0.99).max()
+    brightest = np.nanmax(seen.percentile(0.99))
     if brightest > EIGHT_BIT:
         return None
     return (
@@ -84,23 +96,30 @@ def _too_small(seen: InputStatistics) -> str | None:
     )
 
 
+def _darkest(seen: InputStatistics, share: float) -> tuple[float, str]:
+    """Percentile of the band where it is lowest, and that band's name."""
+    dark = seen.percentile(share)
+    position = int(np.nanargmin(dark))
+    return float(dark[position]), seen.bands[position]
+
+
 def _twice_offset(seen: InputStatistics) -> str | None:
-    dark = seen.percentile(0.05)
-    if dark.min() >= TWICE_OFFSET:
+    dark, name = _darkest(seen, 0.05)
+    if dark >= TWICE_OFFSET:
         return None
     return (
-        f"input looks twice offset: 5 % of {seen.bands[int(dark.argmin())]} lie below {dark.min():.3f} where "
+        f"input looks twice offset: 5 % of {name} lie below {dark:.3f} where "
         "dark ground is about 0; if the offset was taken off already, state --offset 0"
     )
 
 
 def _un_offset(seen: InputStatistics) -> str | None:
-    dark = seen.percentile(0.01)
-    if not UNOFFSET_RANGE[0] <= dark.min() <= UNOFFSET_RANGE[1]:
+    dark, name = _darkest(seen, 0.01)
+    if not UNOFFSET_RANGE[0] <= dark <= UNOFFSET_RANGE[1]:
         return None
     return (
-        f"input looks un-offset: even the darkest 1 % of {seen.bands[int(dark.argmin())]} are "
-        f"{dark.min():.3f} where 0.00 to 0.05 is usual; if 1000 DN were added (baseline 04.00 and later), "
+        f"input looks un-offset: even the darkest 1 % of {name} are "
+        f"{dark:.3f} where 0.00 to 0.05 is usual; if 1000 DN were added (baseline 04.00 and later), "
         "state --offset -1000"
     )
 

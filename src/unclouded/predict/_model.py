@@ -55,6 +55,11 @@ def load_model(model: str | Path, *, threads: int = 0) -> Model:
             f"name a bundled one ({', '.join(bundled_models())}) or export with `unclouded train`"
         )
     spec = ModelSpec.from_json(text, where=where)
+    if session.takes_presence != bool(spec.optional_bands):
+        raise ModelError(
+            f"{where}: expected an input `presence` where the spec names optional bands, found "
+            f"{'one without any' if session.takes_presence else 'bands and no input'}; export it again"
+        )
     return Model(spec=spec, sha256=hashlib.sha256(content).hexdigest(), session=session)
 
 

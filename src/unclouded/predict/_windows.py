@@ -38,16 +38,20 @@ class Prediction:
     probabilities: npt.NDArray[np.float32]
     """(class, y, x), sums to 1."""
     reading: Reading
-    """Reflectance and validity of the window itself, without the halo."""
+    """Reflectance and validity of the window itself, without the halo; absent bands are zero."""
+    presence: npt.NDArray[np.bool_]
+    """(band,), True where the scene has the model's band."""
 
 
 def predict(scene: Scene, model: Model, windowing: Windowing | None = None) -> Iterator[Prediction]:
     """Probabilities of a scene, window by window, row by row; each pixel comes once.
 
     A strip of windows is read at a time: memory holds one strip of the bands that the model asks for.
-    Pixels that were not seen enter the network as zero reflectance.
+    Pixels that were not seen enter the network as zero reflectance, and so do optional bands that the scene
+    lacks; the network is told which.
 
     Raises:
+        BandError: the model needs a band that the scene lacks.
         OptionError: a window size that does not fit the model's stride.
     """
     windowing = windowing or Windowing()
@@ -57,16 +61,18 @@ def predict(scene: Scene, model: Model, windowing: Windowing | None = None) -> I
             f"window size: expected a multiple of {spec.stride_px} for {spec.name}, found {windowing.size}"
         )
     height, width = scene.grid.shape
+    presence = _presence(scene, spec)
     for row in range(0, height, windowing.size):
         strip = Window(row_off=row, col_off=0, height=min(windowing.size, height - row), width=width)
-        reflectance, reading = _read_strip(scene, spec, strip, windowing)
+        reflectance, reading = _read_strip(scene, spec, presence, strip, windowing)
         for part in tiled(strip.shape, windowing.size):
             window = Window(row_off=row, col_off=part.col_off, height=part.height, width=part.width)
             inputs = reflectance[:, :, part.col_off : part.col_end + 2 * spec.halo_px]
             yield Prediction(
                 window=window,
-                probabilities=_run(model, inputs, part.shape),
+                probabilities=_run(model, inputs, presence, part.shape),
                 reading=_cut(reading, part),
+                presence=presence,
             )
 
 
@@ -77,18 +83,36 @@ def to_codes(prediction: Prediction, spec: ModelSpec) -> npt.NDArray[np.uint8]:
     return np.where(prediction.reading.valid, codes, np.uint8(NODATA))
 
 
+def _presence(scene: Scene, spec: ModelSpec) -> npt.NDArray[np.bool_]:
+    """Which of the model's bands are read: (band,). Those that it needs are asked for in any case."""
+    if not spec.optional_bands:
+        return np.ones(len(spec.bands), np.bool_)
+    there = [name in scene.bands or name not in spec.optional_bands for name in spec.bands]
+    return np.array(there, np.bool_)
+
+
 def _read_strip(
-    scene: Scene, spec: ModelSpec, strip: Window, windowing: Windowing
+    scene: Scene, spec: ModelSpec, presence: npt.NDArray[np.bool_], strip: Window, windowing: Windowing
 ) -> tuple[npt.NDArray[np.float32], Reading]:
     """Reflectance of a strip with the halo around it, and the strip's own reading."""
     grown = strip.grown(spec.halo_px)
     inner = grown.clipped(scene.grid.shape)
-    reading = scene.read(spec.bands, inner, threads=windowing.threads)
+    names = [name for name, there in zip(spec.bands, presence, strict=True) if there]
+    reading = _spread(scene.read(names, inner, threads=windowing.threads), presence)
     padded = _pad(reading.reflectance, grown, inner, scene.grid.shape, windowing.edge)
     top = strip.row_off - inner.row_off
     rows = slice(top, top + strip.height)
     own = Reading(reflectance=reading.reflectance[:, rows], valid=reading.valid[rows])
     return padded, own
+
+
+def _spread(reading: Reading, presence: npt.NDArray[np.bool_]) -> Reading:
+    """The reading with a band of zeros for each that is absent."""
+    if presence.all():
+        return reading
+    reflectance = np.zeros((len(presence), *reading.valid.shape), np.float32)
+    reflectance[presence] = reading.reflectance
+    return Reading(reflectance=reflectance, valid=reading.valid)
 
 
 def _pad(
@@ -105,7 +129,9 @@ def _pad(
     return out
 
 
-def _run(model: Model, inputs: npt.NDArray[np.float32], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+def _run(
+    model: Model, inputs: npt.NDArray[np.float32], presence: npt.NDArray[np.bool_], shape: tuple[int, int]
+) -> npt.NDArray[np.float32]:
     """Probabilities (class, y, x) of the pixels inside the halo.
 
     A window smaller than the network's least input is padded at its far ends with zeros: the halo keeps
@@ -115,7 +141,11 @@ def _run(model: Model, inputs: npt.NDArray[np.float32], shape: tuple[int, int]) 
     grow = [(0, max(0, spec.min_size_px - side) + -side % spec.stride_px) for side in inputs.shape[1:]]
     if any(after for _, after in grow):
         inputs = np.pad(inputs, [(0, 0), *grow])
-    probabilities = model.session.run(np.ascontiguousarray(inputs[None]))
+    batch = np.ascontiguousarray(inputs[None])
+    if spec.optional_bands:
+        probabilities = model.session.run(batch, presence[None].astype(np.float32))
+    else:
+        probabilities = model.session.run(batch)
     crop = spec.halo_px - spec.margin_px
     return probabilities[0, :, crop : crop + shape[0], crop : crop + shape[1]]
 

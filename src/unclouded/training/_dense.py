@@ -17,16 +17,15 @@ through the dense layers as 1 x 1 convolutions. docs/explain/dense-patchcnn.md d
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper
 
-OPSET, IR_VERSION = 13, 8  # both old enough for an onnxruntime of 2021
-INPUT, OUTPUT = "reflectance", "probabilities"
+from unclouded.training._graph import INPUT, IR_VERSION, OPSET, OUTPUT, Graph
+
 _TO_THE_END = 2**31 - 1
 
 Floats = npt.NDArray[np.float32]
@@ -131,44 +130,13 @@ class Map:
     cols: Span = Span()
 
 
-@dataclass(kw_only=True)
-class _Graph:
-    """Nodes and constants as they accumulate."""
-
-    nodes: list[NodeProto] = field(default_factory=list)
-    constants: dict[tuple[str, tuple[int, ...], bytes], TensorProto] = field(default_factory=dict)
-
-    def const(self, array: npt.NDArray[np.generic]) -> str:
-        """Name of an initialiser that holds these values; equal ones are shared."""
-        key = (array.dtype.str, array.shape, array.tobytes())
-        if key not in self.constants:
-            self.constants[key] = numpy_helper.from_array(array, f"c{len(self.constants)}")
-        return str(self.constants[key].name)
-
-    def ints(self, values: Sequence[int]) -> str:
-        """Name of an int64 initialiser."""
-        return self.const(np.asarray(values, np.int64))
-
-    def op(self, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
-        """Add a node with one output; its name."""
-        name = f"t{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
-        return name
-
-    def split(self, name: str, count: int) -> list[str]:
-        """Names of equal parts of a tensor's channels."""
-        parts = [f"t{len(self.nodes)}_{part}" for part in range(count)]
-        self.nodes.append(helper.make_node("Split", [name], parts, axis=1))
-        return parts
-
-
 def dense_model(weights: PatchWeights) -> ModelProto:
     """The network at every pixel: reflectance (n, band, y, x) -> [1 - p, p] (n, 2, y - patch, x - patch).
 
     The output's first pixel is the input's at (patch / 2, patch / 2). Each side of the input must be
     longer than the patch.
     """
-    graph = _Graph()
+    graph = Graph()
     maps = _first_maps(graph, weights.convs[0], weights.slope)
     _, cells = axis_classes((0,) * weights.patch)
     for level, layer in enumerate(weights.convs[1:], start=1):
@@ -187,7 +155,7 @@ def dense_model(weights: PatchWeights) -> ModelProto:
 
 def patch_model(weights: PatchWeights) -> ModelProto:
     """The network as it is defined: patches (n, band, patch, patch) -> [1 - p, p] (n, 2, 1, 1)."""
-    graph = _Graph()
+    graph = Graph()
     name = INPUT
     for layer in weights.convs:
         name = graph.op("Conv", [name, graph.const(layer.weight), graph.const(layer.bias)], pads=[1, 1, 1, 1])
@@ -205,7 +173,7 @@ def patch_model(weights: PatchWeights) -> ModelProto:
 _FIRST_KERNELS = ({0: 1, 1: 2}, {0: 0, 1: 1, 2: 2}, {1: 0, 2: 1})
 
 
-def _first_maps(graph: _Graph, layer: ConvLayer, slope: float) -> dict[tuple[int, int], Map]:
+def _first_maps(graph: Graph, layer: ConvLayer, slope: float) -> dict[tuple[int, int], Map]:
     """The maps of the first layer: all have one source, so that one convolution serves all nine.
 
     A third of the multiplications of nine convolutions with their own variants, and no input is copied.
@@ -228,7 +196,7 @@ def _first_maps(graph: _Graph, layer: ConvLayer, slope: float) -> dict[tuple[int
     }
 
 
-def _pooled_thirds(graph: _Graph, item: Map, *, along_rows: bool) -> tuple[Map, Map, Map]:
+def _pooled_thirds(graph: Graph, item: Map, *, along_rows: bool) -> tuple[Map, Map, Map]:
     """Classes first, inner and last of one axis, out of the thirds of a map's channels."""
     first, inner, last = graph.split(item.name, 3)
     early = Span(start=0, trim=2)
@@ -244,7 +212,7 @@ def _pooled_thirds(graph: _Graph, item: Map, *, along_rows: bool) -> tuple[Map, 
 
 
 def _layer_map(
-    graph: _Graph,
+    graph: Graph,
     layer: ConvLayer,
     maps: Mapping[tuple[int, int], Map],
     kind: tuple[AxisClass, AxisClass],
@@ -314,7 +282,7 @@ def _moved(anchors: Span, base: int, reach: int, step: int) -> Span:
     return Span(start=anchors.start + base * step, trim=anchors.trim - (base + reach - 1) * step)
 
 
-def _cropped(graph: _Graph, item: Map, rows: Span, cols: Span) -> str:
+def _cropped(graph: Graph, item: Map, rows: Span, cols: Span) -> str:
     """The part of a map that covers these spans."""
     wanted = [(2, item.rows, rows), (3, item.cols, cols)]
     cuts = [(axis, to.start - have.start, have.trim - to.trim) for axis, have, to in wanted if have != to]
@@ -325,26 +293,26 @@ def _cropped(graph: _Graph, item: Map, rows: Span, cols: Span) -> str:
     return graph.op("Slice", [item.name, *(graph.ints(values) for values in inputs)])
 
 
-def _joined(graph: _Graph, parts: Sequence[str]) -> str:
+def _joined(graph: Graph, parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else graph.op("Concat", parts, axis=1)
 
 
-def _activated(graph: _Graph, name: str, slope: float) -> str:
+def _activated(graph: Graph, name: str, slope: float) -> str:
     return graph.op("LeakyRelu", [name], alpha=slope) if slope else graph.op("Relu", [name])
 
 
-def _normalised(graph: _Graph, name: str, layer: ConvLayer, *, variants: int) -> str:
+def _normalised(graph: Graph, name: str, layer: ConvLayer, *, variants: int) -> str:
     if layer.norm is None:
         return name
     return _scaled(graph, name, *(np.repeat(value, variants) for value in layer.norm))
 
 
-def _scaled(graph: _Graph, name: str, scale: Floats, shift: Floats) -> str:
+def _scaled(graph: Graph, name: str, scale: Floats, shift: Floats) -> str:
     scaled = graph.op("Mul", [name, graph.const(scale[:, None, None])])
     return graph.op("Add", [scaled, graph.const(shift[:, None, None])])
 
 
-def _strongest(graph: _Graph, name: str, variants: int) -> str:
+def _strongest(graph: Graph, name: str, variants: int) -> str:
     """The maximum over each filter's variants, which are neighbours among the channels.
 
     A pool that takes the channels for depth: the runtime does it in one pass, where splitting the
@@ -357,7 +325,7 @@ def _strongest(graph: _Graph, name: str, variants: int) -> str:
     return graph.op("Squeeze", [deep, graph.ints([1])])
 
 
-def _pooled(graph: _Graph, item: Map, step: int, *, along_rows: bool, along_cols: bool) -> Map:
+def _pooled(graph: Graph, item: Map, step: int, *, along_rows: bool, along_cols: bool) -> Map:
     """Max of a map and itself a cell further, along the axes where the pool's two cells are alike."""
     if along_rows:
         near, far = Span(start=item.rows.start, trim=item.rows.trim + step), _later(item.rows, step)
@@ -374,7 +342,7 @@ def _later(span: Span, step: int) -> Span:
     return Span(start=span.start + step, trim=span.trim)
 
 
-def _features(graph: _Graph, patch: int, maps: Mapping[tuple[int, int], Map], cells: Sequence[int]) -> str:
+def _features(graph: Graph, patch: int, maps: Mapping[tuple[int, int], Map], cells: Sequence[int]) -> str:
     """Features of every patch, channels in the order (row, column, channel)."""
     cell = patch // len(cells)
     # patch origins 0 … size - patch - 1: one fewer than fit, so that both sides lose half a patch
@@ -389,7 +357,7 @@ def _features(graph: _Graph, patch: int, maps: Mapping[tuple[int, int], Map], ce
     )
 
 
-def _head(graph: _Graph, weights: PatchWeights, features: str) -> str:
+def _head(graph: Graph, weights: PatchWeights, features: str) -> str:
     name = features
     for position, (weight, bias) in enumerate(weights.dense):
         if position:
@@ -399,13 +367,13 @@ def _head(graph: _Graph, weights: PatchWeights, features: str) -> str:
     return name
 
 
-def _probabilities(graph: _Graph, logits: str) -> None:
+def _probabilities(graph: Graph, logits: str) -> None:
     cloud = graph.op("Sigmoid", [logits])
     clear = graph.op("Sub", [graph.const(np.ones(1, np.float32)), cloud])
     graph.nodes.append(helper.make_node("Concat", [clear, cloud], [OUTPUT], axis=1))
 
 
-def _model(graph: _Graph, *, channels: int, side: int | None = None) -> ModelProto:
+def _model(graph: Graph, *, channels: int, side: int | None = None) -> ModelProto:
     size = ["y", "x"] if side is None else [side, side]
     inner = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", channels, *size])
     outer = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n", 2, "out_y", "out_x"])

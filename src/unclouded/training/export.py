@@ -1,6 +1,6 @@
 """From a trained network to one ONNX file that carries its ModelSpec and needs no torch to run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -14,12 +14,17 @@ from torch import Tensor, nn
 from unclouded.core.errors import ModelError
 from unclouded.core.spec import METADATA_KEY, ModelSpec
 from unclouded.models.patchcnn import LEAKY_SLOPE, PatchCnn
-from unclouded.training._dense import INPUT, ConvLayer, PatchWeights, dense_model, patch_model
+from unclouded.models.unet import Config as UNetConfig
+from unclouded.models.unet import UNet
+from unclouded.training._dense import ConvLayer, PatchWeights, dense_model, patch_model
+from unclouded.training._graph import INPUT, PRESENCE
+from unclouded.training._unet_graph import unet_model
 
 TOLERANCE = 1e-5
 """Largest difference between the file's probabilities and the network's that is let pass."""
 
 Floats = npt.NDArray[np.float32]
+Network = PatchCnn | UNet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +49,19 @@ def weights_of(network: PatchCnn) -> PatchWeights:
     )
 
 
-def to_onnx(network: PatchCnn, spec: ModelSpec) -> bytes:
-    """The dense evaluation of the network as an ONNX file with the spec in its metadata.
+def to_onnx(network: Network, spec: ModelSpec) -> bytes:
+    """The network as an ONNX file with the spec in its metadata; patchcnn evaluated densely.
+
+    A U-Net whose spec names optional bands takes `presence` (n, band) as a second input.
 
     Raises:
-        ModelError: the spec's bands, margin or halo are not the network's.
+        ModelError: the spec's bands, classes, margin, halo or stride are not the network's.
     """
     _check_spec(network, spec)
-    model = dense_model(weights_of(network))
+    if isinstance(network, UNet):
+        model = unet_model(network, optional=bool(spec.optional_bands))
+    else:
+        model = dense_model(weights_of(network))
     helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
     return _serialised(model)
 
@@ -61,25 +71,70 @@ def to_patch_onnx(network: PatchCnn) -> bytes:
     return _serialised(patch_model(weights_of(network)))
 
 
-def compare_with_torch(file: bytes, network: PatchCnn, scenes: Sequence[Floats]) -> Agreement:
-    """The dense file against the torch network patch by patch, at every pixel of scenes (band, y, x).
+def compare_with_torch(file: bytes, network: Network, scenes: Sequence[Floats]) -> Agreement:
+    """The file against the torch network at every pixel of scenes (band, y, x).
+
+    A patch network is run patch by patch, a U-Net with all bands and without every second one.
 
     Raises:
         ModelError: they differ by more than `TOLERANCE`.
     """
     session = ort.InferenceSession(file, providers=["CPUExecutionProvider"])
     largest, pixels = 0.0, 0
-    for scene in scenes:
-        found = session.run(None, {INPUT: scene[None]})[0][0, 1]
-        expected = patchwise(network, scene)
+    for found, expected in _pairs(session, network, scenes):
         largest = max(largest, float(np.abs(found - expected).max()))
-        pixels += found.size
+        pixels += found[..., 0, :, :].size
     if not largest <= TOLERANCE:
         raise ModelError(
             f"exported model: expected probabilities within {TOLERANCE:g} of the network's, "
             f"found a difference of {largest:g}; report it with the checkpoint"
         )
     return Agreement(largest=largest, pixels=pixels)
+
+
+def _pairs(
+    session: ort.InferenceSession, network: Network, scenes: Sequence[Floats]
+) -> Iterator[tuple[Floats, Floats]]:
+    """Probabilities (…, class, y, x) of the file and of the network, scene by scene."""
+    if isinstance(network, UNet):
+        return _unet_pairs(session, network, scenes)
+    return _patchcnn_pairs(session, network, scenes)
+
+
+def _patchcnn_pairs(
+    session: ort.InferenceSession, network: PatchCnn, scenes: Sequence[Floats]
+) -> Iterator[tuple[Floats, Floats]]:
+    for scene in scenes:
+        yield session.run(None, {INPUT: scene[None]})[0][0, 1:], patchwise(network, scene)[None]
+
+
+def _unet_pairs(
+    session: ort.InferenceSession, network: UNet, scenes: Sequence[Floats]
+) -> Iterator[tuple[Floats, Floats]]:
+    names = {item.name for item in session.get_inputs()}
+    every = np.ones((1, len(network.config.bands)), np.float32)
+    half = every.copy()
+    half[0, 1::2] = 0
+    for scene in scenes:
+        whole = trimmed(scene, network.config.stride_px)
+        for presence in (every, half) if PRESENCE in names else (every,):
+            given = {INPUT: whole[None], PRESENCE: presence}
+            (found,) = session.run(None, {name: given[name] for name in names})
+            yield found, unet_probabilities(network, whole[None], presence)
+
+
+def trimmed(scene: Floats, stride: int) -> Floats:
+    """The scene (band, y, x) without the last rows and columns that fill no stride."""
+    height, width = (side // stride * stride for side in scene.shape[1:])
+    return np.ascontiguousarray(scene[:, :height, :width])
+
+
+@torch.no_grad()
+def unet_probabilities(network: UNet, reflectance: Floats, presence: Floats) -> Floats:
+    """Probabilities (n, class, y, x) of reflectance (n, band, y, x) and presence (n, band)."""
+    network.eval()
+    logits = network(torch.from_numpy(reflectance), torch.from_numpy(presence))
+    return _array(torch.softmax(logits, dim=1))
 
 
 @torch.no_grad()
@@ -92,13 +147,17 @@ def patchwise(network: PatchCnn, scene: Floats) -> Floats:
     return _array(torch.sigmoid(torch.stack(rows)))
 
 
-def _check_spec(network: PatchCnn, spec: ModelSpec) -> None:
-    half = network.config.halo_px
-    expected = (network.config.bands, half, half, 2)
-    found = (spec.bands, spec.margin_px, spec.halo_px, len(spec.classes))
+def _check_spec(network: Network, spec: ModelSpec) -> None:
+    config = network.config
+    if isinstance(config, UNetConfig):
+        expected: tuple[object, ...] = (config.bands, 0, config.halo_px, config.classes, config.stride_px)
+        found: tuple[object, ...] = (spec.bands, spec.margin_px, spec.halo_px, spec.classes, spec.stride_px)
+    else:
+        expected = (config.bands, config.halo_px, config.halo_px, 2, 1)
+        found = (spec.bands, spec.margin_px, spec.halo_px, len(spec.classes), spec.stride_px)
     if expected != found:
         raise ModelError(
-            f"model {spec.name}: expected a spec with bands, margin, halo and classes {expected}, "
+            f"model {spec.name}: expected a spec with bands, margin, halo, classes and stride {expected}, "
             f"found {found}; write the spec for this network"
         )
 

@@ -14,6 +14,12 @@ class Session(Protocol):
         """The model file's own key-value metadata."""
         ...
 
-    def run(self, reflectance: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Reflectance (n, band, y, x) to probabilities (n, class, y, x)."""
+    def run(
+        self, reflectance: npt.NDArray[np.float32], presence: npt.NDArray[np.float32] | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Reflectance (n, band, y, x) to probabilities (n, class, y, x).
+
+        Args:
+            presence: (n, band), 1 where the band is there, else 0: for networks that take it, and only them.
+        """
         ...

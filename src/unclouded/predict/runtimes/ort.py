@@ -14,16 +14,25 @@ class OrtSession:
     """A network in ONNX Runtime."""
 
     session: ort.InferenceSession
-    input_name: str
+    input_names: tuple[str, ...]
+    """Reflectance, and presence where the network takes any subset of bands."""
 
     @property
     def metadata(self) -> dict[str, str]:
         """The model file's own key-value metadata."""
         return dict(self.session.get_modelmeta().custom_metadata_map)
 
-    def run(self, reflectance: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Reflectance (n, band, y, x) to probabilities (n, class, y, x)."""
-        (probabilities,) = self.session.run(None, {self.input_name: reflectance})
+    @property
+    def takes_presence(self) -> bool:
+        """Whether the network wants to know which bands are there."""
+        return len(self.input_names) == 2
+
+    def run(
+        self, reflectance: npt.NDArray[np.float32], presence: npt.NDArray[np.float32] | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Reflectance (n, band, y, x) to probabilities (n, class, y, x); `presence` as in `Session`."""
+        given = (reflectance,) if presence is None else (reflectance, presence)
+        (probabilities,) = self.session.run(None, dict(zip(self.input_names, given, strict=True)))
         return np.asarray(probabilities, np.float32)
 
 
@@ -48,10 +57,11 @@ def open_session(model: bytes, *, where: str, threads: int = 0) -> OrtSession:
             f"{where}: expected an ONNX model that onnxruntime {ort.__version__} runs, found: {reason}; "
             "export it again with unclouded"
         ) from err
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1:
+    inputs = tuple(item.name for item in session.get_inputs())
+    outputs = session.get_outputs()
+    if inputs[1:] not in {(), ("presence",)} or len(inputs) < 1 or len(outputs) != 1:
         raise ModelError(
-            f"{where}: expected one input and one output, found {len(inputs)} and {len(outputs)}; "
-            "export it again with unclouded"
+            f"{where}: expected one input, or one and `presence`, and one output, found "
+            f"{', '.join(inputs) or 'no input'} and {len(outputs)}; export it again with unclouded"
         )
-    return OrtSession(session=session, input_name=inputs[0].name)
+    return OrtSession(session=session, input_names=inputs)
