@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a table, a row a line
 """What every real tree and metadata file says of itself, against the list they came with."""
 
 import pytest

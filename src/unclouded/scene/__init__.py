@@ -1,6 +1,6 @@
 """A product as reflectance and validity on one grid."""
 
 from unclouded.scene._opening import open_scene, open_scenes
-from unclouded.scene._scene import Numbers, Reading, Scene
+from unclouded.scene._scene import Numbers, Reading, Resampling, Scene
 
-__all__ = ["Numbers", "Reading", "Scene", "open_scene", "open_scenes"]
+__all__ = ["Numbers", "Reading", "Resampling", "Scene", "open_scene", "open_scenes"]

@@ -1,14 +1,18 @@
 """From a path to a scene."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from unclouded.scene._scene import Scene
 from unclouded.sources import OpenOptions, list_granules, open_product
 
+Source = str | Path | Mapping[str, object] | object
+"""A path, an address (`https://…`, `s3://…`), a STAC item as a dict, a mapping of band to file, a cube."""
+
 
 def open_scene(
-    source: str | Path,
+    source: Source,
     *,
     offset: float | None = None,
     quantification: float | None = None,
@@ -40,16 +44,22 @@ def open_scene(
     options = OpenOptions(
         offset=offset, quantification=quantification, sensor=sensor, level=level, gsd=gsd, granule=granule
     )
-    return Scene(product=open_product(Path(source), options))
+    return Scene(product=open_product(_located(source), options))
 
 
-def open_scenes(source: str | Path, options: OpenOptions | None = None) -> tuple[Scene, ...]:
+def open_scenes(source: Source, options: OpenOptions | None = None) -> tuple[Scene, ...]:
     """Every scene of a source: one a granule of a product that holds several, else one.
 
     Raises:
         The same as `open_scene`.
     """
     options = options or OpenOptions()
-    granules = list_granules(Path(source)) if options.granule is None else ()
+    located = _located(source)
+    granules = list_granules(located) if options.granule is None else ()
     each = [replace(options, granule=granule) for granule in granules] or [options]
-    return tuple(Scene(product=open_product(Path(source), choice)) for choice in each)
+    return tuple(Scene(product=open_product(located, choice)) for choice in each)
+
+
+def _located(source: Source) -> Source:
+    """Text that is no address is a path."""
+    return Path(source) if isinstance(source, str) and "://" not in source else source

@@ -22,6 +22,8 @@ LEAST_VALID = 0.5
 other share moves it in or out."""
 _SLACK = 1e-5
 """For sums of float32 weights that should meet LEAST_VALID exactly."""
+_ON_EDGE = 1e-5
+"""Source pixels by which a centre may miss an edge and still lie on it."""
 _LIKE = 1e-3
 """Relative difference of pixel sizes that counts as none (as `Grid.scaled_to`)."""
 
@@ -167,7 +169,8 @@ def _linear(axis: Axis, pixel: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.
 def _nearest(axis: Axis, first: int, count: int) -> npt.NDArray[np.intp]:
     """The source pixel that holds each target pixel's centre; may lie outside of the raster."""
     pixel = np.arange(first, first + count, dtype=np.float64)
-    return np.floor((pixel + 0.5) * axis.scale + axis.start).astype(np.intp)
+    # a centre on the edge of two pixels, but for the rounding of `_axes`, lies in the far one as GDAL has it
+    return np.floor((pixel + 0.5) * axis.scale + axis.start + _ON_EDGE).astype(np.intp)
 
 
 def _inside(positions: npt.NDArray[np.intp], axis: Axis) -> npt.NDArray[np.intp]:

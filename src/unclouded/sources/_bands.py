@@ -18,11 +18,16 @@ _REACH_OF_OVERVIEW = 2
 
 @dataclass(frozen=True, kw_only=True)
 class FileBand:
-    """A band that is the first of its own file, as in SAFE products: DN 0 is nodata."""
+    """A band that is the first of its own file, as in SAFE products: DN 0 is nodata.
+
+    So is the file's own nodata value, where it has one; floating point numbers that have one may be 0.
+    """
 
     file: RasterFile
     levels: tuple[Grid, ...]
     """Grids of the resolution levels, finest first."""
+    nodata: float | None = None
+    """The file's own nodata value."""
 
     @property
     def grid(self) -> Grid:
@@ -36,15 +41,25 @@ class FileBand:
             RasterError: the file is damaged.
         """
         header = self.file.header
-        if level == 0:
-            dn = read_window(self.file, 1, window, 0)
-            return Samples(dn=dn, valid=dn != DN_NODATA)
+        # GDAL leaves a stated nodata value out of the overviews that it makes
+        if level == 0 or (header is None and self.nodata is not None):
+            dn = read_window(self.file, 1, window, level)
+            return Samples(dn=dn, valid=self._usable(dn))
         reach = reach_of_wavelet(reversible=header.reversible) if header else _REACH_OF_OVERVIEW
         around = window.grown(context_of(reach)).clipped(self.levels[level].shape)
         dn = read_window(self.file, 1, around, level)
-        valid = untouched_by_zeros(dn, reach=reach)
+        valid = untouched_by_zeros(dn, reach=reach) & self._usable(dn)
         inside = _inside(window, around)
         return Samples(dn=dn[inside], valid=valid[inside])
+
+    def _usable(self, dn: npt.NDArray[np.generic]) -> npt.NDArray[np.bool_]:
+        is_float = dn.dtype.kind == "f"
+        valid = np.isfinite(dn) if is_float else np.ones(dn.shape, np.bool_)
+        if self.nodata is not None:
+            valid &= dn != self.nodata
+        if not is_float or self.nodata is None:
+            valid &= dn != DN_NODATA
+        return np.asarray(valid)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,8 @@ from unclouded.core.bands import NAMES, band
 from unclouded.core.errors import RasterError
 from unclouded.core.grid import Grid
 from unclouded.sources._bands import FileBand
-from unclouded.sources._jp2 import HEAD_BYTES
 from unclouded.sources._layout import BandPath, base_name
-from unclouded.sources._raster import RasterFile, RasterInfo, describe, level_grids, raster_file, stepped
+from unclouded.sources._raster import RasterFile, RasterInfo, describe, level_grids, stepped
 from unclouded.sources._text import shown
 from unclouded.sources._tree import Tree
 
@@ -41,7 +40,8 @@ def open_bands(tree: Tree, paths: Mapping[str, BandPath]) -> BandSet:
     damaged: list[str] = []
     for name in (name for name in NAMES if name in paths):
         try:
-            file = _open(tree, name, paths[name].path)
+            where = f"{name} ({shown(base_name(paths[name].path))})"
+            file = tree.open_raster(paths[name].path, where=where)
             infos[name] = describe(file)
         except RasterError as err:
             damaged.append(str(err))
@@ -76,18 +76,9 @@ def pixel_warnings(bands: BandSet, tile: Mapping[int, Grid]) -> list[str]:
     return lines
 
 
-def _open(tree: Tree, name: str, path: str) -> RasterFile:
-    return raster_file(
-        path=tree.raster(path),
-        head=tree.head(path, HEAD_BYTES),
-        size=tree.files[path],
-        where=f"{name} ({shown(base_name(path))})",
-    )
-
-
 def _reader(file: RasterFile, info: RasterInfo, grid: Grid) -> FileBand:
     shapes = [level.shape for level in info.levels[1:]]
-    return FileBand(file=file, levels=level_grids(grid, shapes, file.header))
+    return FileBand(file=file, levels=level_grids(grid, shapes, file.header), nodata=info.nodata[0])
 
 
 def _coarse(bands: BandSet) -> list[str]:

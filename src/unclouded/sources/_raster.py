@@ -1,10 +1,11 @@
 """Rasters through GDAL: a named driver only, a handle per reader at a time, levels where they truly lie."""
 
+import re
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterioWindow
 
-from unclouded.core.errors import RasterError
+from unclouded.core.errors import RasterError, ServiceError
 from unclouded.core.grid import Grid
 from unclouded.core.windows import Window
 from unclouded.sources._jp2 import SIGNATURE, Jp2Header, parse_header
@@ -31,6 +32,13 @@ MAX_PIXELS = 1 << 31
 """Per band: 18 times a Sentinel-2 tile at 10 m. A header may claim anything."""
 
 _ENVIRONMENT = {
+    # Over the network: a wait that ends, three more tries where it was the service's fault (429, 5xx),
+    # and the head of a COG in one request.
+    "GDAL_HTTP_CONNECTTIMEOUT": "20",
+    "GDAL_HTTP_TIMEOUT": "120",
+    "GDAL_HTTP_MAX_RETRY": "3",
+    "GDAL_HTTP_RETRY_DELAY": "0.5",
+    "GDAL_INGESTED_BYTES_AT_OPEN": "32768",
     # no sidecars: they can point to any other file
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     # With more threads GDAL decodes JPEG 2000 tiles ahead and forgets their errors: a file cut in half
@@ -50,20 +58,58 @@ def driver_of(head: bytes) -> str | None:
     return next((driver for magic, driver in _MAGIC.items() if head.startswith(magic)), None)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Remote:
+    """Where on the network a raster lies, and what GDAL must know to read it there."""
+
+    host: str
+    """For messages: never the whole address, which may hold a signature."""
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """GDAL options."""
+
+    def failure(self, where: str, said: str) -> RasterError | ServiceError:
+        """What GDAL's words come to: the service's fault, or that of the one file."""
+        found = re.search(r"(?:HTTP response code|HTTP error code|response_code)\D{0,5}(\d{3})", said)
+        status = int(found[1]) if found else 0
+        if status in {401, 403}:
+            return ServiceError(
+                f"{where}: expected {self.host} to hand out the file, found it refused (HTTP {status}); "
+                "check the credentials for this service"
+            )
+        if status >= 429 or "curl" in said.lower() or "resolve host" in said.lower():
+            why = f"HTTP {status}" if status else "no connection"
+            return ServiceError(
+                f"{where}: expected an answer from {self.host}, found none ({why}); try again later"
+            )
+        return RasterError(
+            f"{where}: expected a raster at {self.host}, found none that can be read"
+            f"{f' (HTTP {status})' if status else ''}; check the item"
+        )
+
+
 class RasterFile:
     """A raster file and its open handles: each is used by one caller at a time, then kept for the next."""
 
-    def __init__(self, *, path: str, driver: str, where: str, header: Jp2Header | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        path: str,
+        driver: str,
+        where: str,
+        header: Jp2Header | None = None,
+        remote: Remote | None = None,
+    ) -> None:
         self.driver = driver
         self.where = where
         self.header = header
         self._path = path
+        self._remote = remote
         self._idle: dict[int, list[DatasetReader]] = {}
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[object, ...]:
         """Handles stay in their process."""
-        return _raster_file, (self._path, self.driver, self.where, self.header)
+        return _raster_file, (self._path, self.driver, self.where, self.header, self._remote)
 
     @contextmanager
     def borrowed(self, level: int = 0) -> Iterator[DatasetReader]:
@@ -72,11 +118,13 @@ class RasterFile:
         Raises:
             RasterError: the file cannot be opened, or reading through the handle fails.
         """
-        with rasterio.Env(**_ENVIRONMENT):
+        with rasterio.Env(**_ENVIRONMENT, **(self._remote.environment if self._remote else {})):
             try:
                 dataset = self._take(level)
                 yield dataset
             except RasterioError as err:
+                if self._remote is not None:
+                    raise self._remote.failure(self.where, str(err)) from None  # it may quote the address
                 raise RasterError(
                     f"{self.where}: expected a readable raster, found damaged data; get the file again"
                 ) from err
@@ -102,8 +150,28 @@ class RasterFile:
             return rasterio.open(self._path, driver=self.driver, sharing=False, **options)
 
 
-def _raster_file(path: str, driver: str, where: str, header: Jp2Header | None) -> RasterFile:
-    return RasterFile(path=path, driver=driver, where=where, header=header)
+def _raster_file(
+    path: str, driver: str, where: str, header: Jp2Header | None, remote: Remote | None
+) -> RasterFile:
+    return RasterFile(path=path, driver=driver, where=where, header=header, remote=remote)
+
+
+def remote_file(*, path: str, driver: str, where: str, remote: Remote) -> RasterFile:
+    """A raster on the network by a driver that its address names; the first bytes are GDAL's to check.
+
+    Raises:
+        RasterError: not there, or not of that kind.
+        ServiceError: the service refuses or does not answer.
+    """
+    file = RasterFile(path=path, driver=driver, where=where, remote=remote)
+    if driver != "JP2OpenJPEG":
+        return file
+    with file.borrowed() as dataset:
+        lossy = dataset.tags(ns="IMAGE_STRUCTURE").get("COMPRESSION_REVERSIBILITY") == "LOSSY"
+        header = Jp2Header(
+            reversible=not lossy, decompositions=len(dataset.overviews(1)), aligned=True, end=None
+        )
+    return RasterFile(path=path, driver=driver, where=where, header=header, remote=remote)
 
 
 def raster_file(*, path: str, head: bytes, size: int, where: str) -> RasterFile:

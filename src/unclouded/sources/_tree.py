@@ -1,10 +1,13 @@
 """The files of a product, whether it is a folder or a zip that is read in place."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from unclouded.core.errors import ProductError
+from unclouded.sources._jp2 import HEAD_BYTES
+from unclouded.sources._raster import RasterFile, raster_file
 from unclouded.sources._text import shown
 
 MAX_FILES = 20_000
@@ -33,8 +36,12 @@ class Tree(Protocol):
         """The first bytes of a file, at most `count`."""
         ...
 
-    def raster(self, name: str) -> str:
-        """What GDAL opens to read a file."""
+    def open_raster(self, name: str, *, where: str) -> RasterFile:
+        """A file as a raster.
+
+        Raises:
+            RasterError: it is none that we read.
+        """
         ...
 
 
@@ -61,9 +68,45 @@ class Folder:
                 f"{self.where}/{name}: cannot be read ({err.strerror}); check its permissions"
             ) from err
 
-    def raster(self, name: str) -> str:
-        """Path of a file."""
-        return str(self._root / name)
+    def open_raster(self, name: str, *, where: str) -> RasterFile:
+        """A file as a raster.
+
+        Raises:
+            RasterError: it is none that we read.
+        """
+        head = self.head(name, HEAD_BYTES)
+        return raster_file(path=str(self._root / name), head=head, size=self.files[name], where=where)
+
+
+class Files:
+    """Files that somebody has picked, each under a name of his."""
+
+    def __init__(self, paths: Mapping[str, Path], *, where: str) -> None:
+        self._paths = dict(paths)
+        self.where = where
+        self.files = {name: path.stat().st_size for name, path in self._paths.items()}
+        self.folders: tuple[str, ...] = ()
+
+    def head(self, name: str, count: int) -> bytes:
+        """The first bytes of a file, at most `count`.
+
+        Raises:
+            ProductError: the file cannot be read.
+        """
+        try:
+            with self._paths[name].open("rb") as file:
+                return file.read(count)
+        except OSError as err:
+            raise ProductError(f"{name}: cannot be read ({err.strerror}); check its permissions") from err
+
+    def open_raster(self, name: str, *, where: str) -> RasterFile:
+        """A file as a raster.
+
+        Raises:
+            RasterError: it is none that we read.
+        """
+        head = self.head(name, HEAD_BYTES)
+        return raster_file(path=str(self._paths[name]), head=head, size=self.files[name], where=where)
 
 
 def _listing(

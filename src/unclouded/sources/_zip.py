@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from unclouded.core.errors import ProductError
+from unclouded.sources._jp2 import HEAD_BYTES
+from unclouded.sources._raster import RasterFile, raster_file
 from unclouded.sources._text import shown
 from unclouded.sources._tree import MAX_FILES
 
@@ -50,9 +52,15 @@ class Archive:
                 f"{self.where}: member {shown(name)} cannot be unpacked ({shown(err)}); get the archive again"
             ) from err
 
-    def raster(self, name: str) -> str:
-        """GDAL's name of a member; braces keep a path without `.zip` apart from it."""
-        return f"/vsizip/{{{self._path}}}/{name}"
+    def open_raster(self, name: str, *, where: str) -> RasterFile:
+        """A member as a raster.
+
+        Raises:
+            RasterError: it is none that we read.
+        """
+        # GDAL's name of a member; braces keep a path without `.zip` apart from it
+        path = f"/vsizip/{{{self._path}}}/{name}"
+        return raster_file(path=path, head=self.head(name, HEAD_BYTES), size=self.files[name], where=where)
 
 
 def _members(path: Path, where: str) -> list[zipfile.ZipInfo]:
