@@ -7,6 +7,7 @@ from rasterio.crs import CRS
 
 from unclouded.core.errors import GridError
 from unclouded.core.grid import METRES_PER_DEGREE, Grid, Raster, check_same_grid
+from unclouded.core.windows import Window
 
 
 def utm(height=100, width=80, size=10.0, *, left=600_000.0, top=5_100_000.0, crs="EPSG:32632"):
@@ -91,3 +92,15 @@ def test_grids_that_differ_are_named_both(other, found):
 
 def test_without_georeference_shape_alone_is_compared():
     check_same_grid(utm(), utm(left=0, crs=None), what="a and b")
+
+
+def test_a_cut_grid_keeps_its_pixels_where_they_are():
+    turned = Grid(height=10, width=10, transform=Affine(3, 60, 600_000, 50, 4, 5_000_000), crs="EPSG:32632")
+    window = Window(row_off=-2, col_off=5, height=7, width=4)
+    cut = turned.cut(window)
+    assert (cut.shape, cut.crs) == ((7, 4), turned.crs)
+    for row, col in ((0, 0), (6, 3)):
+        t, u = cut.transform, turned.transform
+        x, y = col + window.col_off, row + window.row_off
+        assert t.a * col + t.b * row + t.c == u.a * x + u.b * y + u.c
+        assert t.d * col + t.e * row + t.f == u.d * x + u.e * y + u.f

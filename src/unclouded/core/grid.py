@@ -9,6 +9,7 @@ import numpy.typing as npt
 from affine import Affine
 
 from unclouded.core.errors import GridError
+from unclouded.core.windows import Window
 
 # One degree of latitude on the WGS 84 ellipsoid at 45° (IERS 2010); enough to name a spacing in metres.
 METRES_PER_DEGREE = 111_132.0
@@ -70,6 +71,18 @@ class Grid:
             width=max(1, round(self.width / factor)),
             # spelt out: affine 2 multiplies with *, affine 3 with @
             transform=Affine(t.a * factor, t.b * factor, t.c, t.d * factor, t.e * factor, t.f),
+            crs=self.crs,
+        )
+
+    def cut(self, window: Window) -> Self:
+        """The grid of a window of this one; a window that reaches past it gives a padded grid."""
+        t, down, right = self.transform, window.row_off, window.col_off
+        return type(self)(
+            height=window.height,
+            width=window.width,
+            transform=Affine(
+                t.a, t.b, t.c + right * t.a + down * t.b, t.d, t.e, t.f + right * t.d + down * t.e
+            ),
             crs=self.crs,
         )
 

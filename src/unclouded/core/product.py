@@ -12,6 +12,10 @@ from unclouded.core.grid import Grid
 from unclouded.core.radiometry import Radiometry
 from unclouded.core.windows import Window
 
+VALUES_TAG, REFLECTANCE = "UNCLOUDED_VALUES", "reflectance"
+"""Metadata tag by which a stack of ours says that its numbers are reflectance: GDAL's scale 1 with offset 0
+is also what a file has that says nothing."""
+
 
 class BandReader(Protocol):
     """One band's pixels. Safe to call from several threads."""
