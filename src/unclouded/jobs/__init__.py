@@ -1,6 +1,21 @@
 """One scene end to end, and many: the only room that joins prediction and outputs."""
 
 from unclouded.jobs._batch import RunReport, SceneReport, mask
+from unclouded.jobs._codes import CodesOptions, CodesReport, StackedCodes, stack_codes
 from unclouded.jobs._scene import MaskOptions
+from unclouded.jobs._stack import Stacked, StackOptions, StackReport, stack
 
-__all__ = ["MaskOptions", "RunReport", "SceneReport", "mask"]
+__all__ = [
+    "CodesOptions",
+    "CodesReport",
+    "MaskOptions",
+    "RunReport",
+    "SceneReport",
+    "StackOptions",
+    "StackReport",
+    "Stacked",
+    "StackedCodes",
+    "mask",
+    "stack",
+    "stack_codes",
+]

@@ -1,7 +1,8 @@
 """Masks as cloud-optimised GeoTIFF: palette, category names, nodata, overviews, provenance."""
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.sax.saxutils import escape
@@ -39,17 +40,28 @@ def write_mask(
     """
     with replacing(path) as cog, TemporaryDirectory(dir=path.parent, prefix=".unclouded-") as scratch:
         draft = Path(scratch) / "draft.tif"
-        try:
-            with warnings.catch_warnings():
-                # a raster without georeference gives a mask without one; the scene has said so
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                _write_draft(draft, grid, parts, legend=legend, tags=tags)
-                _copy_as_cog(draft, cog)
-        except RasterioError as err:
-            reason = " ".join(str(err).split())
-            raise OutputError(f"{path}: cannot be written: {reason}; check the free space") from err
+        with gdal_writes(path):
+            _write_draft(draft, grid, parts, legend=legend, tags=tags)
+            copy_as_cog(draft, cog)
         with replacing(path.with_name(f"{path.name}.aux.xml")) as sidecar:
             sidecar.write_text(_category_names(legend), encoding="utf-8")
+
+
+@contextmanager
+def gdal_writes(path: Path) -> Iterator[None]:
+    """GDAL's failures in the block as ours, by the name of the file that is meant.
+
+    Raises:
+        OutputError: GDAL could not write.
+    """
+    try:
+        with warnings.catch_warnings():
+            # a raster without georeference gives one without it; the scene has said so
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            yield
+    except RasterioError as err:
+        reason = " ".join(str(err).split())
+        raise OutputError(f"{path}: cannot be written: {reason}; check the free space") from err
 
 
 def _write_draft(
@@ -80,16 +92,17 @@ def _write_draft(
             dataset.write(codes, 1, window=place)
 
 
-def _copy_as_cog(draft: Path, cog: Path) -> None:
+def copy_as_cog(draft: Path, cog: Path, *, overviews: str = "MODE", predictor: str = "NO") -> None:
+    """A GeoTIFF copied into a COG, which cannot be written window by window."""
     # Only options of the COG driver: it warns on those of GTiff.
     copy_dataset(
         draft,
         cog,
         driver="COG",
         COMPRESS="DEFLATE",
-        PREDICTOR="NO",
+        PREDICTOR=predictor,
         BLOCKSIZE=BLOCK,
-        OVERVIEW_RESAMPLING="MODE",
+        OVERVIEW_RESAMPLING=overviews,
         STATISTICS="NO",
     )
 

@@ -1,4 +1,4 @@
-"""`run.json`: what became of every scene of a run."""
+"""`run.json` and its kin: what became of every scene of a run."""
 
 import json
 from collections.abc import Mapping
@@ -12,24 +12,26 @@ NAME = "run.json"
 REPORT_VERSION = 1
 
 
-def write_report(folder: Path, run: Mapping[str, Any], scenes: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write `run.json` into the folder: the run's own facts, and one entry a source.
+def write_report(
+    folder: Path, run: Mapping[str, Any], scenes: Mapping[str, Mapping[str, Any]], name: str = NAME
+) -> None:
+    """Write the report into the folder: the run's own facts, and one entry a source.
 
     Raises:
         OutputError: the file cannot be written.
     """
     body = {"report_version": REPORT_VERSION, **run, "scenes": scenes}
-    with replacing(folder / NAME) as part:
+    with replacing(folder / name) as part:
         part.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read_scenes(folder: Path) -> dict[str, dict[str, Any]]:
+def read_scenes(folder: Path, name: str = NAME) -> dict[str, dict[str, Any]]:
     """Entries of the folder's last run by source; empty where there was none.
 
     Raises:
-        OutputError: a `run.json` is there that unclouded did not write.
+        OutputError: a report is there that unclouded did not write.
     """
-    path = folder / NAME
+    path = folder / name
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

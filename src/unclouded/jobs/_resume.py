@@ -1,0 +1,161 @@
+"""Many sources, one after the other: what is done and valid is not made again, what fails is recorded."""
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from unclouded._version import __version__
+from unclouded.core.errors import OutputError, UncloudedError
+from unclouded.outputs.report import read_scenes, write_report
+
+Source = str | Path
+Made = TypeVar("Made")
+Entry = dict[str, Any]
+"""What the report file holds of one source."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome(Generic[Made]):
+    """What became of one source."""
+
+    source: str
+    state: str
+    """`done`, `skipped` (done before and still valid) or `failed`."""
+    seconds: float
+    """Wall time of this run."""
+    made: Made | None = None
+    """What came of it, now or before."""
+    error: UncloudedError | None = None
+    """Where it failed."""
+
+
+class Owners:
+    """Which source a scene's files are of: two sources of one scene must not overwrite each other."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, str] = {}
+
+    def claim(self, name: str, source: Source) -> None:
+        """Take the files of this name for a source.
+
+        Raises:
+            OutputError: another source of this run has them.
+        """
+        owner = self._sources.setdefault(name, str(source))
+        if owner != str(source):
+            raise OutputError(
+                f"{source}: expected one source a scene, found {name} in {owner} too; "
+                "take one of them, or give it another -o"
+            )
+
+
+class Work(Protocol[Made]):
+    """What is done to each source of a run."""
+
+    @property
+    def report_name(self) -> str:
+        """Name of the report file in the output folder."""
+        ...
+
+    def key(self, source: Source) -> str:
+        """Changes when what is made of the source would change."""
+        ...
+
+    def make(self, source: Source, owners: Owners) -> Made:
+        """What comes of the source.
+
+        Raises:
+            UncloudedError: it fails.
+        """
+        ...
+
+    def keep(self, made: Made) -> Entry:
+        """What the report keeps of it; paths relative to the folder, so that it can be moved."""
+        ...
+
+    def recall(self, entry: Entry) -> tuple[str, Made] | None:
+        """Name and result of an earlier run; None where its files are no longer as they were."""
+        ...
+
+    def facts(self) -> Entry:
+        """What the report says of the run itself."""
+        ...
+
+
+def run(work: Work[Made], sources: Sequence[Source], folder: Path) -> Iterator[Outcome[Made]]:
+    """One outcome a source, in order; the report in the folder is brought up to date after each."""
+    entries = read_scenes(folder, work.report_name)
+    started = datetime.now(UTC)
+    owners = Owners()
+    for source in sources:
+        outcome, entry = _outcome(work, source, entries.get(str(source)), owners)
+        entries[str(source)] = entry
+        write_report(folder, _head(work, started), entries, work.report_name)
+        yield outcome
+
+
+def fingerprint(source: Source, *facts: object) -> str:
+    """Changes when the source, the facts or the software change. Hexadecimal.
+
+    A source is known by the names, sizes and times of its files; nothing is read.
+    """
+    path = Path(source)
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    seen = [
+        (str(file.relative_to(path.parent)), stat.st_size, stat.st_mtime_ns)
+        for file in files
+        if file.is_file() and (stat := file.stat())
+    ]
+    return hashlib.sha256(repr((seen, *facts, __version__)).encode()).hexdigest()
+
+
+def _outcome(
+    work: Work[Made], source: Source, before: Entry | None, owners: Owners
+) -> tuple[Outcome[Made], Entry]:
+    """Make one source's files unless they are there; the outcome and the source's entry of the report."""
+    begun = time.monotonic()
+    key = work.key(source)
+    try:
+        known = _recalled(work, before, key)
+        if known is not None and before is not None:
+            owners.claim(known[0], source)
+            return Outcome(source=str(source), state="skipped", seconds=0.0, made=known[1]), before
+        made = work.make(source, owners)
+    except UncloudedError as err:
+        outcome = Outcome[Made](source=str(source), state="failed", seconds=_since(begun), error=err)
+        return outcome, _entry(outcome, key, {})
+    outcome = Outcome(source=str(source), state="done", seconds=_since(begun), made=made)
+    return outcome, _entry(outcome, key, work.keep(made))
+
+
+def _recalled(work: Work[Made], before: Entry | None, key: str) -> tuple[str, Made] | None:
+    if before is None or before["state"] != "done" or before["fingerprint"] != key:
+        return None
+    return work.recall(before)
+
+
+def _entry(outcome: Outcome[Made], key: str, kept: Entry) -> Entry:
+    return {
+        "state": outcome.state,
+        "seconds": round(outcome.seconds, 3),
+        "fingerprint": key,
+        "error": str(outcome.error) if outcome.error else None,
+        **kept,
+    }
+
+
+def _head(work: Work[Made], started: datetime) -> Entry:
+    return {
+        "software": f"unclouded {__version__}",
+        "started": started.isoformat(timespec="seconds"),
+        "updated": datetime.now(UTC).isoformat(timespec="seconds"),
+        **work.facts(),
+    }
+
+
+def _since(begun: float) -> float:
+    return time.monotonic() - begun
