@@ -11,7 +11,7 @@ from unclouded.core.errors import RadiometryError
 from unclouded.core.grid import Grid
 from unclouded.core.product import Identity, Product
 from unclouded.core.radiometry import Radiometry
-from unclouded.sources._bandset import open_bands, pixel_warnings, readers
+from unclouded.sources._bandset import BandSet, open_bands, pixel_warnings, readers
 from unclouded.sources._layout import BandPath
 from unclouded.sources._tree import Tree
 
@@ -52,8 +52,8 @@ class Delivery:
     warnings: tuple[str, ...] = ()
 
 
-def opened(delivery: Delivery) -> Product:
-    """The product: its rasters opened and placed, nothing decoded.
+def opened(delivery: Delivery, bands: BandSet | None = None) -> Product:
+    """The product: its rasters opened, if they are not, and placed; nothing decoded.
 
     Raises:
         RadiometryError: the offset or the quantification cannot be told.
@@ -61,7 +61,7 @@ def opened(delivery: Delivery) -> Product:
     """
     if isinstance(delivery.radiometry, RadiometryError):
         raise delivery.radiometry
-    bands = open_bands(delivery.tree, delivery.paths)
+    bands = bands or open_bands(delivery.tree, delivery.paths)
     placed = readers(bands, delivery.tile)
     lacking = missing(_expected(delivery), placed)
     return Product(

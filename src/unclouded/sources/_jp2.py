@@ -7,6 +7,8 @@ Source: ISO/IEC 15444-1, annex A (codestream: SIZ, COD) and annex I (boxes).
 import struct
 from dataclasses import dataclass
 
+CODESTREAM = b"\xff\x4f\xff\x51"
+"""SOC and SIZ: a codestream without the boxes around it."""
 SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 HEAD_BYTES = 1 << 18
 """Enough for the boxes before the codestream and its main header in every product seen (< 8 kB)."""
@@ -47,6 +49,8 @@ def parse_header(head: bytes) -> Jp2Header | None:
 
 def _codestream(head: bytes) -> tuple[int, int | None] | None:
     """Where the codestream starts, and where its box ends."""
+    if head.startswith(CODESTREAM):
+        return 0, None
     at = 0
     while at + 16 <= len(head):
         length, kind = struct.unpack(">I4s", head[at : at + 8])

@@ -20,7 +20,9 @@ from unclouded.sources._text import shown
 OFFSET_SINCE = (4, 0)
 """First processing baseline whose numbers carry an offset (ESA, processing baseline 04.00)."""
 KNOWN_BASELINES = frozenset(
-    {(2, minor) for minor in range(15)} | {(3, 0), (3, 1), (4, 0), (5, 0), (5, 9), (5, 10), (5, 11), (5, 12)}
+    {(0, 1)}
+    | {(2, minor) for minor in range(15)}
+    | {(3, 0), (3, 1), (4, 0), (5, 0), (5, 9), (5, 10), (5, 11), (5, 12)}
 )
 """Those that ESA has announced or that real products carry."""
 

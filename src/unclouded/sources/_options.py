@@ -1,7 +1,7 @@
 """What a caller may state about a source, to fill in or overrule what it says of itself."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from unclouded.core.errors import OptionError
 
@@ -21,7 +21,10 @@ class OpenOptions:
     gsd: float | None = None
     """Spacing of a raster that carries no georeference, m."""
     granule: str | None = None
-    """Which granule of a product of many: its tile, `32TQM`, or its folder's name."""
+    """Which granule of a product of many: its tile, `32TQM`, or its folder's name; which item of a document
+    of several: its id."""
+    bearer: str | None = field(default=None, repr=False)
+    """Access token for files that CDSE hands out over https; without one they are read from its S3."""
 
     def __post_init__(self) -> None:
         if self.offset is not None and not math.isfinite(self.offset):

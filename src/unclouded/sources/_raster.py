@@ -18,10 +18,11 @@ from rasterio.windows import Window as RasterioWindow
 from unclouded.core.errors import RasterError, ServiceError
 from unclouded.core.grid import Grid
 from unclouded.core.windows import Window
-from unclouded.sources._jp2 import SIGNATURE, Jp2Header, parse_header
+from unclouded.sources._jp2 import CODESTREAM, SIGNATURE, Jp2Header, parse_header
 
 _MAGIC = {
     SIGNATURE: "JP2OpenJPEG",
+    CODESTREAM: "JP2OpenJPEG",
     b"II*\x00": "GTiff",
     b"MM\x00*": "GTiff",
     b"II+\x00": "GTiff",  # BigTIFF
@@ -39,6 +40,7 @@ _ENVIRONMENT = {
     "GDAL_HTTP_MAX_RETRY": "3",
     "GDAL_HTTP_RETRY_DELAY": "0.5",
     "GDAL_INGESTED_BYTES_AT_OPEN": "32768",
+    "CPL_VSIL_CURL_USE_HEAD": "NO",
     # no sidecars: they can point to any other file
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     # With more threads GDAL decodes JPEG 2000 tiles ahead and forgets their errors: a file cut in half
