@@ -93,3 +93,10 @@ def test_varied_output_passes():
     clear = np.random.default_rng(0).random((40, 40), dtype=np.float32)
     statistics.add(clear, np.ones((40, 40), bool))
     assert statistics.warnings() == ()
+
+
+def test_blue_bands_alone_cannot_tell_an_offset():
+    """The air alone is 0.1 bright in them: a product of B01 was taken for un-offset."""
+    statistics = InputStatistics(bands=("B01", "B02"))
+    statistics.add(np.full((2, 100, 100), 0.119, np.float32), np.ones((100, 100), bool))
+    assert statistics.warnings() == ()

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from unclouded.core.classes import NODATA
 from unclouded.core.errors import OptionError
+from unclouded.core.windows import Window
 from unclouded.predict import Windowing, predict, to_codes
 
 
@@ -63,3 +64,34 @@ def test_small_windows_are_padded_where_no_pixel_sees_it(array_scene, box_model,
 def test_window_size_must_fit_the_stride(array_scene, box_model):
     with pytest.raises(OptionError, match="multiple of 8 for box, found 20"):
         next(predict(array_scene(30, 30), box_model(3, stride=8), Windowing(size=20)))
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    shape=st.tuples(st.integers(1, 50), st.integers(1, 50)),
+    corner=st.tuples(st.integers(-5, 55), st.integers(-5, 55)),
+    extent=st.tuples(st.integers(0, 40), st.integers(0, 40)),
+    size=st.integers(1, 20),
+    halo=st.integers(0, 6),
+    edge=st.sampled_from(["reflect", "zero"]),
+)
+def test_a_region_gives_the_windows_of_the_whole(
+    array_scene, box_model, shape, corner, extent, size, halo, edge
+):
+    """Those that hold pixels of it and no others, to the bit."""
+    scene, model, windowing = array_scene(*shape), box_model(halo), Windowing(size=size, edge=edge)
+    region = Window(row_off=corner[0], col_off=corner[1], height=extent[0], width=extent[1])
+    found = {item.window: item for item in predict(scene, model, windowing, region=region)}
+    wanted = {}
+    for item in predict(scene, model, windowing):
+        shared = region.clipped(shape)
+        inside = max(item.window.row_off, shared.row_off) < min(item.window.row_end, shared.row_end) and max(
+            item.window.col_off, shared.col_off
+        ) < min(item.window.col_end, shared.col_end)
+        if inside:
+            wanted[item.window] = item
+    assert found.keys() == wanted.keys()
+    for window, item in wanted.items():
+        np.testing.assert_array_equal(found[window].probabilities, item.probabilities)
+        np.testing.assert_array_equal(found[window].reading.reflectance, item.reading.reflectance)
+        np.testing.assert_array_equal(found[window].reading.valid, item.reading.valid)

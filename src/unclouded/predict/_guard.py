@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from unclouded.core.bands import band
+
 # Reflectance outside this range is counted at its ends.
 _LOWEST, _HIGHEST, _BINS = -0.25, 3.0, 1300
 # Every value is looked at in a small scene, a regular sample of a large one.
@@ -26,6 +28,9 @@ at most noise below zero: DN of L1C dark water and B10 stay above -0.01."""
 UNOFFSET_RANGE = (0.085, 0.135)
 """Where the 1st percentile of the darkest band lies when the offset was left in: dark targets are
 0.000 to 0.03 (B10 over ground, B12 and B11 over water), and 0.1 is added."""
+DARK_FROM_NM = 600.0
+"""Wavelength from which ground can be dark from above: the air alone makes 0.1 of B01 (0.119 in the darkest
+1 % of a product of baseline 02.06 over the Pyrenees, which has no offset)."""
 CONSTANT_SPREAD = 1e-3
 """Spread of the probabilities, 1st to 99th percentile, below which the output says nothing."""
 
@@ -96,9 +101,12 @@ def _too_small(seen: InputStatistics) -> str | None:
     )
 
 
-def _darkest(seen: InputStatistics, share: float) -> tuple[float, str]:
-    """Percentile of the band where it is lowest, and that band's name."""
+def _darkest(seen: InputStatistics, share: float, *, from_nm: float = 0.0) -> tuple[float, str]:
+    """Percentile of the band where it is lowest, and that band's name; NaN where none is that long."""
     dark = seen.percentile(share)
+    dark[[band(name).centre_nm < from_nm for name in seen.bands]] = np.nan
+    if np.isnan(dark).all():
+        return np.nan, ""
     position = int(np.nanargmin(dark))
     return float(dark[position]), seen.bands[position]
 
@@ -114,7 +122,7 @@ def _twice_offset(seen: InputStatistics) -> str | None:
 
 
 def _un_offset(seen: InputStatistics) -> str | None:
-    dark, name = _darkest(seen, 0.01)
+    dark, name = _darkest(seen, 0.01, from_nm=DARK_FROM_NM)
     if not UNOFFSET_RANGE[0] <= dark <= UNOFFSET_RANGE[1]:
         return None
     return (

@@ -1,7 +1,7 @@
 """Windows over a scene: read with a halo, run, cut the halo off. Exact, whatever the window size."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from unclouded.core.classes import NODATA
 from unclouded.core.errors import OptionError
 from unclouded.core.spec import ModelSpec
-from unclouded.core.windows import Window, reflected, tiled
+from unclouded.core.windows import Window, reflected, tiled, whole
 from unclouded.predict._model import Model
 from unclouded.scene import Reading, Scene
 
@@ -43,12 +43,17 @@ class Prediction:
     """(band,), True where the scene has the model's band."""
 
 
-def predict(scene: Scene, model: Model, windowing: Windowing | None = None) -> Iterator[Prediction]:
+def predict(
+    scene: Scene, model: Model, windowing: Windowing | None = None, *, region: Window | None = None
+) -> Iterator[Prediction]:
     """Probabilities of a scene, window by window, row by row; each pixel comes once.
 
     A strip of windows is read at a time: memory holds one strip of the bands that the model asks for.
     Pixels that were not seen enter the network as zero reflectance, and so do optional bands that the scene
     lacks; the network is told which.
+
+    Args:
+        region: only the windows that hold pixels of it: the same windows as of the whole scene.
 
     Raises:
         BandError: the model needs a band that the scene lacks.
@@ -60,13 +65,11 @@ def predict(scene: Scene, model: Model, windowing: Windowing | None = None) -> I
         raise OptionError(
             f"window size: expected a multiple of {spec.stride_px} for {spec.name}, found {windowing.size}"
         )
-    height, width = scene.grid.shape
     presence = _presence(scene, spec)
-    for row in range(0, height, windowing.size):
-        strip = Window(row_off=row, col_off=0, height=min(windowing.size, height - row), width=width)
+    for strip in _strips(scene.grid.shape, windowing.size, region):
         reflectance, reading = _read_strip(scene, spec, presence, strip, windowing)
         for part in tiled(strip.shape, windowing.size):
-            window = Window(row_off=row, col_off=part.col_off, height=part.height, width=part.width)
+            window = replace(part, row_off=strip.row_off, col_off=strip.col_off + part.col_off)
             inputs = reflectance[:, :, part.col_off : part.col_end + 2 * spec.halo_px]
             yield Prediction(
                 window=window,
@@ -91,6 +94,17 @@ def _presence(scene: Scene, spec: ModelSpec) -> npt.NDArray[np.bool_]:
     return np.array(there, np.bool_)
 
 
+def _strips(shape: tuple[int, int], size: int, region: Window | None) -> Iterator[Window]:
+    """Rows of windows, on the lattice that covers the raster, that hold pixels of a region."""
+    wanted = (region or whole(shape)).clipped(shape)
+    if min(wanted.shape) < 1:
+        return
+    left = wanted.col_off // size * size
+    right = min(shape[1], -(-wanted.col_end // size) * size)
+    for row in range(wanted.row_off // size * size, wanted.row_end, size):
+        yield Window(row_off=row, col_off=left, height=min(size, shape[0] - row), width=right - left)
+
+
 def _read_strip(
     scene: Scene, spec: ModelSpec, presence: npt.NDArray[np.bool_], strip: Window, windowing: Windowing
 ) -> tuple[npt.NDArray[np.float32], Reading]:
@@ -100,9 +114,9 @@ def _read_strip(
     names = [name for name, there in zip(spec.bands, presence, strict=True) if there]
     reading = _spread(scene.read(names, inner, threads=windowing.threads), presence)
     padded = _pad(reading.reflectance, grown, inner, scene.grid.shape, windowing.edge)
-    top = strip.row_off - inner.row_off
-    rows = slice(top, top + strip.height)
-    own = Reading(reflectance=reading.reflectance[:, rows], valid=reading.valid[rows])
+    top, left = strip.row_off - inner.row_off, strip.col_off - inner.col_off
+    rows, cols = slice(top, top + strip.height), slice(left, left + strip.width)
+    own = Reading(reflectance=reading.reflectance[:, rows, cols], valid=reading.valid[rows, cols])
     return padded, own
 
 
