@@ -122,8 +122,9 @@ def _twice_offset(seen: InputStatistics) -> str | None:
 
 
 def _un_offset(seen: InputStatistics) -> str | None:
+    least, _ = _darkest(seen, 0.01)
     dark, name = _darkest(seen, 0.01, from_nm=DARK_FROM_NM)
-    if not UNOFFSET_RANGE[0] <= dark <= UNOFFSET_RANGE[1]:
+    if least < UNOFFSET_RANGE[0] or not UNOFFSET_RANGE[0] <= dark <= UNOFFSET_RANGE[1]:
         return None
     return (
         f"input looks un-offset: even the darkest 1 % of {name} are "
