@@ -1,0 +1,209 @@
+"""How right are we? Models of ours, peers and plain thresholds on the very same pixels.
+
+    python benchmarks/accuracy.py --data DIR --peer ukis-csmask --peer thresholds
+    python benchmarks/accuracy.py --data DIR --model unet-v1 --model patchcnn-v1 --gsd 60
+    python benchmarks/accuracy.py --data DIR --write-folds folds.json          # for the training
+    python benchmarks/accuracy.py --data DIR --folds folds.json --model 'runs/{fold}.onnx'
+    python benchmarks/accuracy.py --set pixbox-s2 --data DIR --model unet-v1
+    python benchmarks/accuracy.py --set cloudsen12plus --data DIR --model unet-v1
+
+DIR of the default set, `chips`, holds `labels/labels.csv` and the images of `real_images.toml`; the results
+name every file used with its origin and SHA-256, so that the folder can be built again. What is counted and
+how: docs/reference/accuracy.md.
+"""
+
+import argparse
+import hashlib
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+from _accuracy import pixbox, surfaces, tables
+from _accuracy.bars import BARS
+from _accuracy.scores import Score, groups, per_scene, score, summary
+from _accuracy.subjects import Subject, chips, cloudsen12plus, images, members
+from _accuracy.surfaces import Ground, grounds_of_chips
+from _accuracy.systems import System, model_systems, peer_systems
+
+from unclouded import __version__
+from unclouded.core import folds
+from unclouded.core.errors import UncloudedError
+
+RESULTS = Path(__file__).parent / "results" / "accuracy.json"
+
+
+def main() -> int:
+    options = arguments()
+    try:
+        if options.write_folds:
+            return write_folds(options)
+        report = judge(options)
+    except UncloudedError as err:
+        print(err, file=sys.stderr)
+        return err.exit_code
+    for line in shown(report):
+        print(line)
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        print(f"\nwritten: {options.output}")
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--set", choices=tuple(BARS), default="chips")
+    parser.add_argument("--split", default="test", help="of cloudsen12plus")
+    parser.add_argument("--model", action="append", default=[], metavar="NAME|FILE")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME")
+    parser.add_argument("--gsd", action="append", type=float, default=[], metavar="METRES",
+                        help="also run models at this spacing; native is always run")  # fmt: skip
+    parser.add_argument("--folds", type=Path, metavar="FILE", help="judge each site by its own fold's model")
+    parser.add_argument("--write-folds", type=Path, metavar="FILE")
+    parser.add_argument("--tolerance", type=int, default=0, metavar="PX",
+                        help="leave out label pixels this near to another class")  # fmt: skip
+    parser.add_argument("--skip", action="append", default=[], choices=("labels", "surfaces", "overcast"))
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("-o", "--output", type=Path, default=None, metavar="FILE",
+                        help=f"JSON; {RESULTS.name} in results/ is the committed one")  # fmt: skip
+    return parser.parse_args()
+
+
+def write_folds(options: argparse.Namespace) -> int:
+    """Five folds by site over all that is at hand, then one fold for each source of labels."""
+    every = members(options.data)
+    labelled = [subject.member for subject in chips(options.data)]
+    found = [*folds.site_folds(every), *folds.leave_one_source_out(labelled)]
+    options.write_folds.write_text(folds.to_json(found), encoding="utf-8")
+    for fold in found:
+        print(f"{fold.name}: {len(fold.judged)} judged, {len(fold.held_out)} sites held out")
+    return 0
+
+
+def judge(options: argparse.Namespace) -> dict[str, Any]:
+    read = options.folds.read_text(encoding="utf-8") if options.folds else None
+    known = folds.from_json(read, where=str(options.folds)) if read else ()
+    systems = systems_of(options, known)
+    report: dict[str, Any] = {
+        "what": "accuracy of cloud masks on the same pixels",
+        "set": options.set,
+        "tolerance_px": options.tolerance,
+        "software": {"unclouded": __version__, "onnxruntime": ort.__version__},
+        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        "systems": {system.name: {"version": system.version} for system in systems},
+        "bars": list(BARS[options.set]),
+    }
+    if options.set == "pixbox-s2":
+        found = pixbox.judge(options.data, systems)
+        return report | {"points": found.systems, "products": found.products, "missing": found.missing}
+    subjects = tuple(
+        chips(options.data) if options.set == "chips" else cloudsen12plus(options.data, split=options.split)
+    )
+    if "labels" not in options.skip:
+        report["labelled"] = judge_labels(subjects, systems, options.tolerance)
+    if options.set == "chips":
+        report |= judge_grounds(subjects, systems, options)
+        report["data"] = list(provenance(subjects, options.data))
+    return report
+
+
+def systems_of(options: argparse.Namespace, known: tuple[folds.Fold, ...]) -> list[System]:
+    spacings = (None, *options.gsd)
+    found = [one for text in options.model for one in model_systems(text, folds=known, gsds=spacings)]
+    return found + [one for name in options.peer for one in peer_systems(name, threads=options.threads)]
+
+
+def judge_labels(subjects: Sequence[Subject], systems: Sequence[System], tolerance: int) -> dict[str, Any]:
+    return {system.name: _judge_system(subjects, system, tolerance) for system in systems}
+
+
+def _judge_system(subjects: Sequence[Subject], system: System, tolerance: int) -> dict[str, Any]:
+    start = time.perf_counter()
+    scores: list[Score] = []
+    for subject in subjects:
+        found = score(system, subject, tolerance_px=tolerance)
+        if found is not None:
+            scores.append(found)
+    progress(f"{system.name}: {len(scores)} of {len(subjects)} scenes in {time.perf_counter() - start:.0f} s")
+    return {
+        "groups": {name: summary(of) for name, of in groups(scores).items()},
+        "scenes": {one.subject.id: per_scene(one) for one in scores},
+    }
+
+
+def judge_grounds(
+    subjects: Sequence[Subject], systems: Sequence[System], options: argparse.Namespace
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    tables_of: tuple[tuple[str, str, Callable[..., list[dict[str, Any]]]], ...] = (
+        ("surfaces", "clear", surfaces.hard_surfaces),
+        ("overcast", "overcast", surfaces.overcast),
+    )
+    for name, sky, make in tables_of:
+        if name not in options.skip:
+            grounds = [
+                *_grounds(options.data, sky),
+                *grounds_of_chips(subjects, overcast_sky=sky == "overcast"),
+            ]
+            found[name] = make(grounds, systems)
+            progress(f"{name}: {len(grounds)} images")
+    return found
+
+
+def _grounds(data: Path, sky: str) -> list[Ground]:
+    return [
+        Ground(id=image.id, surface=image.surface, source=image.source, train_ok=True, open=opener)
+        for image, opener in images(data)
+        if image.sky == sky
+    ]
+
+
+def provenance(subjects: Sequence[Subject], data: Path) -> Iterable[dict[str, Any]]:
+    """Every file that was used: where it comes from, how large it is, and its hash."""
+    files = {path: (subject.origin, subject.train_ok) for subject in subjects for path in subject.files}
+    for image, _ in images(data):
+        files |= dict.fromkeys(image.files, (f"list of the images: {image.source}", True))
+    for path in sorted(files):
+        origin, train_ok = files[path]
+        content = path.read_bytes()
+        yield {
+            "file": str(path.relative_to(data)),
+            "origin": origin,
+            "train_ok": train_ok,
+            "bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+
+
+def shown(report: dict[str, Any]) -> Iterable[str]:
+    names = list(report["systems"])
+    yield from (f"bar: {line}" for line in report["bars"])
+    if "labelled" in report:
+        yield from tables.labelled(report["labelled"])
+    if "points" in report:
+        yield from tables.points(report["points"])
+        yield f"{report['products']} products; missing: {', '.join(report['missing']) or 'none'}"
+    for what in ("cloud", "shadow"):
+        if "surfaces" in report:
+            yield f"### Cloud-free images: % called {what}"
+            yield from tables.grounds(report["surfaces"], names, what=what)
+            yield ""
+    if "overcast" in report:
+        yield "### Overcast images: % called cloud"
+        yield from tables.overcast(report["overcast"], names)
+
+
+def progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
