@@ -2,19 +2,23 @@
 
 from unclouded.jobs._batch import RunReport, SceneReport, mask
 from unclouded.jobs._codes import CodesOptions, CodesReport, StackedCodes, stack_codes
+from unclouded.jobs._inspect import Inspection, Runs, inspect
 from unclouded.jobs._scene import MaskOptions
 from unclouded.jobs._stack import Stacked, StackOptions, StackReport, stack
 
 __all__ = [
     "CodesOptions",
     "CodesReport",
+    "Inspection",
     "MaskOptions",
     "RunReport",
+    "Runs",
     "SceneReport",
     "StackOptions",
     "StackReport",
     "Stacked",
     "StackedCodes",
+    "inspect",
     "mask",
     "stack",
     "stack_codes",

@@ -1,6 +1,8 @@
 """Does this model fit this scene? Refuse what cannot work, name what may not."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from unclouded.core.bands import missing
 from unclouded.core.classes import CLASSES, MaskClass
@@ -12,7 +14,26 @@ from unclouded.scene import Scene
 _SAME_SPACING = 0.02
 
 
-def check_fit(scene: Scene, spec: ModelSpec, *, allow_level_mismatch: bool) -> None:
+class Subject(Protocol):
+    """What decides over whether a model can run: a scene, or what its metadata say."""
+
+    @property
+    def id(self) -> str:
+        """Name of the product."""
+        ...
+
+    @property
+    def level(self) -> str | None:
+        """`L1C`, `L2A`; None where nobody states it."""
+        ...
+
+    @property
+    def bands(self) -> Sequence[str]:
+        """Names of its bands."""
+        ...
+
+
+def check_fit(scene: Subject, spec: ModelSpec, *, allow_level_mismatch: bool) -> None:
     """Pass where the model can run on the scene.
 
     Raises:
