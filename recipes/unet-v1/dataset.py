@@ -1,0 +1,182 @@
+"""Everything at hand that unet-v1 may learn from, as one list of samples.
+
+- `human`: chips that people labelled;
+- `clear`, `overcast`, `cirrus`: images that are one thing all over, exactly known; synthetic clouds go over
+  the clear ones while training (`unclouded.patches.augment.clouded`);
+- `taught`: any of these images at the teacher's spacing, with its probabilities (`teacher_labels.py`).
+
+What is for comparison only is never read. With a fold, everything of its held-out sites is left out: labels,
+teacher labels and backgrounds alike.
+
+    python recipes/unet-v1/dataset.py --data DIR [--teachers OUT] [--folds FILE --fold fold0]
+
+prints what there is.
+"""
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+from _accuracy.subjects import chips, images
+from _accuracy.systems import coarsened
+from real_images import RealImage
+
+from unclouded.core import folds
+from unclouded.core.bands import NAMES
+from unclouded.core.classes import CLEAR, CLOUD, THIN, class_bits
+from unclouded.core.folds import Fold, Member
+from unclouded.patches.augment import Sample
+from unclouded.scene import Scene
+
+CLASSES_OF_TEACHER = ("clear", "cloud", "shadow")
+SURE = 0.75
+"""Share of the teacher's runs that must agree before a pixel of its counts."""
+WEIGHTS = {"cloudsen12plus": 1.0, "l8biome": 1.0, "ukis-csmask": 0.7, "oncloudn": 0.5}
+"""Of human labels: outlines of On Cloud N are generous, ukis-csmask's may be what its teacher learnt from."""
+EXACT = {"clear": frozenset({CLEAR}), "overcast": CLOUD, "cirrus": frozenset({THIN})}
+"""Sky -> what every pixel of such an image is."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Example:
+    """An image to cut samples from."""
+
+    member: Member
+    kind: str
+    """`human`, `clear`, `overcast`, `cirrus` or `taught`."""
+    sample: Sample
+    """The whole image, all 13 bands, absent ones zero."""
+    teacher: npt.NDArray[np.float32] | None = None
+    """(clear, cloud, shadow; y, x), sums to 1; None without a teacher."""
+    trust: npt.NDArray[np.float32] | None = None
+    """(y, x) weight of the teacher, 0 where its runs disagree."""
+
+
+def examples(data: Path, *, teachers: Path | None = None, fold: Fold | None = None) -> tuple[Example, ...]:
+    """All of it, or what a fold leaves.
+
+    Raises:
+        LabelError: something of a held-out site is among it.
+    """
+    found = [*_human(data), *_exact(data), *(_taught(data, teachers) if teachers else ())]
+    if fold is None:
+        return tuple(found)
+    kept = {member.id for member in folds.training([example.member for example in found], fold)}
+    left = tuple(example for example in found if example.member.id in kept)
+    folds.check_absent(fold, (example.member.site for example in left), what="examples")
+    return left
+
+
+def _human(data: Path) -> Iterator[Example]:
+    for subject in chips(data):
+        if subject.train_ok:
+            sample = sample_of(subject.open(), subject.reference(), weight=WEIGHTS[subject.source])
+            yield Example(member=subject.member, kind="human", sample=sample)
+
+
+def _exact(data: Path) -> Iterator[Example]:
+    for image, opener in images(data):
+        if image.sky in EXACT:
+            scene = opener()
+            sets = np.full(scene.grid.shape, class_bits(EXACT[image.sky]), np.uint8)
+            yield Example(member=_member(image), kind=image.sky, sample=sample_of(scene, sets))
+
+
+def _taught(data: Path, teachers: Path) -> Iterator[Example]:
+    """Images at the spacing of their teacher labels; coarser ones than the teacher was made for are left."""
+    listing = json.loads((teachers / "teachers.json").read_text(encoding="utf-8"))
+    openers = dict(_openers(data))
+    for row in listing["labels"]:
+        if row["own_gsd"] and row["id"] in openers:
+            member, opener = openers[row["id"]]
+            yield _taught_one(member, coarsened(opener(), row["gsd_m"]), teachers / row["file"])
+
+
+def _openers(data: Path) -> Iterator[tuple[str, tuple[Member, Callable[[], Scene]]]]:
+    for subject in chips(data):
+        if subject.train_ok:
+            yield subject.id, (subject.member, subject.open)
+    for image, opener in images(data):
+        yield image.id, (_member(image), opener)
+
+
+def _taught_one(member: Member, scene: Scene, path: Path) -> Example:
+    with np.load(path, allow_pickle=False) as arrays:
+        shares = arrays["shares"].astype(np.float32)
+        agreement = arrays["agreement"].astype(np.float32)
+        valid = arrays["valid"]
+    nothing = np.zeros(scene.grid.shape, np.uint8)
+    return Example(
+        member=member,
+        kind="taught",
+        sample=sample_of(scene, nothing),
+        teacher=shares,
+        trust=np.where(valid & (agreement >= SURE), agreement, np.float32(0)),
+    )
+
+
+def sample_of(scene: Scene, sets: npt.NDArray[np.uint8], *, weight: float = 1.0) -> Sample:
+    """A whole scene as one sample; sets (y, x) are what its pixels may be."""
+    there = tuple(name for name in NAMES if name in scene.bands)
+    reading = scene.read(there)
+    presence = np.array([name in there for name in NAMES], np.bool_)
+    reflectance = np.zeros((len(NAMES), *reading.valid.shape), np.float32)
+    reflectance[presence] = reading.reflectance
+    return Sample(
+        reflectance=reflectance,
+        valid=reading.valid,
+        sets=np.where(reading.valid, sets, np.uint8(0)),
+        bands=NAMES,
+        presence=presence,
+        gsd_m=scene.pixel_size,
+        weight=weight,
+    )
+
+
+def without_split(sets: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Sets in which cloud may be thick or thin: for labels whose split is a threshold of brightness."""
+    cloud = np.uint8(class_bits(CLOUD))
+    return np.where((sets & cloud > 0) & (sets & ~cloud == 0), cloud, sets)
+
+
+def unsplit(example: Example) -> Example:
+    """The example with `without_split` labels."""
+    return replace(example, sample=replace(example.sample, sets=without_split(example.sample.sets)))
+
+
+def _member(image: RealImage) -> Member:
+    return Member(id=image.id, site=image.site, source=image.source, stratum=image.sky)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--teachers", type=Path, metavar="OUT")
+    parser.add_argument("--folds", type=Path, metavar="FILE")
+    parser.add_argument("--fold", default="fold0")
+    options = parser.parse_args()
+    chosen = None
+    if options.folds:
+        every = folds.from_json(options.folds.read_text(encoding="utf-8"), where=str(options.folds))
+        chosen = next(fold for fold in every if fold.name == options.fold)
+    totals: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for example in examples(options.data, teachers=options.teachers, fold=chosen):
+        totals[example.kind, example.member.source][0] += 1
+        totals[example.kind, example.member.source][1] += example.sample.valid.size
+    for (kind, source), (count, pixels) in sorted(totals.items()):
+        print(f"{kind:10} {source:16} {count:4} images {pixels / 1e6:7.2f} Mpx")
+
+
+if __name__ == "__main__":
+    main()
