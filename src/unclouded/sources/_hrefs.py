@@ -85,7 +85,10 @@ def place_of(href: str, home: Home, *, where: str) -> Path | str | None:
         check_address(href, where=where, home=home.address)
         return href
     if home.address is not None:
-        address = urljoin(home.address, href)
+        try:
+            address = urljoin(home.address, href)
+        except ValueError:
+            address = ""
         check_address(address, where=where, home=home.address)
         return address
     if home.folder is not None:
@@ -97,7 +100,7 @@ def place_of(href: str, home: Home, *, where: str) -> Path | str | None:
 
 
 def _beside(href: str, home: Home) -> Path | None:
-    name = PurePosixPath(unquote(urlsplit(href).path)).name
+    name = PurePosixPath(unquote(href.partition("?")[0])).name
     if home.folder is None or not name:
         return None
     path = home.folder / name

@@ -7,7 +7,7 @@ A pixel file's place decides, not the catalogue that points to it: collections o
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from unclouded.core.errors import ProductError
 from unclouded.sources._text import shown
@@ -120,7 +120,7 @@ _SHARED_HOSTS = {"storage.googleapis.com"}
 
 def provider_of(address: str) -> Provider | None:
     """The provider that keeps what lies at an address."""
-    parts = urlsplit(address)
+    parts = _split(address)
     host = (parts.hostname or "").lower()
     if parts.scheme in {"s3", "gs"}:
         return next((item for item in PROVIDERS if host in item.buckets), None)
@@ -131,9 +131,19 @@ def provider_of(address: str) -> Provider | None:
     return None
 
 
+def _split(address: str) -> SplitResult:
+    """The parts of an address; empty ones of what is none."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.hostname, parts.port
+    except ValueError:
+        return urlsplit("")
+    return parts
+
+
 def is_loopback(address: str) -> bool:
     """Whether an address is on this machine, named as such: where plain http is no risk."""
-    return urlsplit(address).hostname in {"127.0.0.1", "::1", "localhost"}
+    return _split(address).hostname in {"127.0.0.1", "::1", "localhost"}
 
 
 def check_address(address: str, *, where: str, home: str | None = None) -> None:
@@ -142,13 +152,8 @@ def check_address(address: str, *, where: str, home: str | None = None) -> None:
     Raises:
         ProductError: any other.
     """
-    try:
-        parts, own = urlsplit(address), urlsplit(home or "")
-        place, known = (parts.scheme, parts.hostname, parts.port), provider_of(address)
-    except ValueError:
-        raise ProductError(
-            f"{where}: expected an address, found {shown(plain(address))}; correct it"
-        ) from None
+    parts, own = _split(address), _split(home or "")
+    place, known = (parts.scheme, parts.hostname, parts.port), provider_of(address)
     odd = any(char <= " " or char in '<>"\\^`{|}\x7f' for char in address) or parts.username is not None
     same = bool(home) and place == (own.scheme, own.hostname, own.port) and parts.hostname
     safe = parts.scheme in {"https", "s3"} or (parts.scheme == "http" and is_loopback(address))
@@ -162,8 +167,5 @@ def check_address(address: str, *, where: str, home: str | None = None) -> None:
 
 def plain(address: str) -> str:
     """The address without what may be secret in it: query, fragment, name and password."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return "something else"
+    parts = _split(address)
     return f"{parts.scheme}://{parts.hostname or ''}{parts.path}" if parts.scheme else parts.path

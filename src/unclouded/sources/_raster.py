@@ -40,7 +40,6 @@ _ENVIRONMENT = {
     "GDAL_HTTP_MAX_RETRY": "3",
     "GDAL_HTTP_RETRY_DELAY": "0.5",
     "GDAL_INGESTED_BYTES_AT_OPEN": "32768",
-    "CPL_VSIL_CURL_USE_HEAD": "NO",
     # no sidecars: they can point to any other file
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     # With more threads GDAL decodes JPEG 2000 tiles ahead and forgets their errors: a file cut in half

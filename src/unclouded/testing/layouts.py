@@ -91,7 +91,7 @@ def _product_path(fake: FakeSafe) -> str:
 
 
 Dialect = str
-"""How an item writes down what it says: `earth-search-v1`, `earth-search-v0`, `planetary-computer`, `cdse`."""
+"""How an item writes what it says: `earth-search-v1`, `earth-search-v0`, `planetary-computer`, `cdse`."""
 
 _WORDS = {
     "B01": "coastal", "B02": "blue", "B03": "green", "B04": "red", "B05": "rededge1", "B06": "rededge2",
@@ -100,7 +100,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-def write_fake_cogs(folder: Path, fake: FakeSafe, *, block: int = 64) -> dict[str, str]:
+def write_fake_cogs(folder: Path, fake: FakeSafe, *, block: int = 128) -> dict[str, str]:
     """Each band as a COG at its own spacing; band -> file name."""
     folder.mkdir(parents=True, exist_ok=True)
     names: dict[str, str] = {}
@@ -112,7 +112,7 @@ def write_fake_cogs(folder: Path, fake: FakeSafe, *, block: int = 64) -> dict[st
     return names
 
 
-def write_cog(path: Path, dn: Dn, gsd: float, *, block: int = 64) -> None:
+def write_cog(path: Path, dn: Dn, gsd: float, *, block: int = 128) -> None:
     """One band with overviews by average and nodata 0, as the public buckets keep them."""
     place = {"crs": CRS, "transform": Affine(gsd, 0, CORNER[0], 0, -gsd, CORNER[1])}
     profile = {

@@ -187,6 +187,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._serve()
 
+    def do_HEAD(self) -> None:
+        self._serve()
+
     def do_POST(self) -> None:
         self._serve()
 
@@ -210,6 +213,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
             self.send_header(name, value)
         self.end_headers()
+        if self.command == "HEAD":
+            return
         body = answer.body if answer.cut_after is None else answer.body[: answer.cut_after]
         for offset in range(0, len(body), 1 << 16):
             self.wfile.write(body[offset : offset + (1 << 16)])
