@@ -22,14 +22,6 @@ CONFIGS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def made(config, seed=0):
     """A network in evaluation mode whose every path passes numbers: positive weights, no dead unit."""
     with torch.random.fork_rng():
