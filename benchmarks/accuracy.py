@@ -4,6 +4,7 @@
     python benchmarks/accuracy.py --data DIR --model unet-v1 --model patchcnn-v1 --gsd 60
     python benchmarks/accuracy.py --data DIR --write-folds folds.json          # for the training
     python benchmarks/accuracy.py --data DIR --folds folds.json --model 'runs/{fold}.onnx'
+    python benchmarks/accuracy.py --data DIR --folds folds.json --fold fold0 --model runs/fold0.onnx
     python benchmarks/accuracy.py --set pixbox-s2 --data DIR --model unet-v1
     python benchmarks/accuracy.py --set cloudsen12plus --data DIR --model unet-v1
 
@@ -32,7 +33,7 @@ from _accuracy.systems import System, model_systems, peer_systems
 
 from unclouded import __version__
 from unclouded.core import folds
-from unclouded.core.errors import UncloudedError
+from unclouded.core.errors import OptionError, UncloudedError
 
 RESULTS = Path(__file__).parent / "results" / "accuracy.json"
 
@@ -67,6 +68,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--gsd", action="append", type=float, default=[], metavar="METRES",
                         help="also run models at this spacing; native is always run")  # fmt: skip
     parser.add_argument("--folds", type=Path, metavar="FILE", help="judge each site by its own fold's model")
+    parser.add_argument("--fold", metavar="NAME", help="judge only what this fold holds out")
     parser.add_argument("--write-folds", type=Path, metavar="FILE")
     parser.add_argument("--tolerance", type=int, default=0, metavar="PX",
                         help="leave out label pixels this near to another class")  # fmt: skip
@@ -92,10 +94,12 @@ def judge(options: argparse.Namespace) -> dict[str, Any]:
     read = options.folds.read_text(encoding="utf-8") if options.folds else None
     known = folds.from_json(read, where=str(options.folds)) if read else ()
     systems = systems_of(options, known)
+    judged = judged_in(known, options.fold)
     report: dict[str, Any] = {
         "what": "accuracy of cloud masks on the same pixels",
         "set": options.set,
         "tolerance_px": options.tolerance,
+        "fold": options.fold,
         "software": {"unclouded": __version__, "onnxruntime": ort.__version__},
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "systems": {system.name: {"version": system.version} for system in systems},
@@ -107,12 +111,23 @@ def judge(options: argparse.Namespace) -> dict[str, Any]:
     subjects = tuple(
         chips(options.data) if options.set == "chips" else cloudsen12plus(options.data, split=options.split)
     )
+    subjects = tuple(subject for subject in subjects if judged(subject.id))
     if "labels" not in options.skip:
         report["labelled"] = judge_labels(subjects, systems, options.tolerance)
     if options.set == "chips":
-        report |= judge_grounds(subjects, systems, options)
+        report |= judge_grounds(subjects, systems, options, judged)
         report["data"] = list(provenance(subjects, options.data))
     return report
+
+
+def judged_in(known: tuple[folds.Fold, ...], name: str | None) -> Callable[[str], bool]:
+    """Whether an id is judged: all of them, or those that a fold holds out."""
+    if name is None:
+        return lambda _: True
+    found = {fold.name: set(fold.judged) for fold in known}
+    if name not in found:
+        raise OptionError(f"--fold '{name}': expected one of --folds: {', '.join(found) or 'none given'}")
+    return lambda one: one in found[name]
 
 
 def systems_of(options: argparse.Namespace, known: tuple[folds.Fold, ...]) -> list[System]:
@@ -140,7 +155,10 @@ def _judge_system(subjects: Sequence[Subject], system: System, tolerance: int) -
 
 
 def judge_grounds(
-    subjects: Sequence[Subject], systems: Sequence[System], options: argparse.Namespace
+    subjects: Sequence[Subject],
+    systems: Sequence[System],
+    options: argparse.Namespace,
+    judged: Callable[[str], bool],
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
     tables_of: tuple[tuple[str, str, Callable[..., list[dict[str, Any]]]], ...] = (
@@ -150,7 +168,7 @@ def judge_grounds(
     for name, sky, make in tables_of:
         if name not in options.skip:
             grounds = [
-                *_grounds(options.data, sky),
+                *(ground for ground in _grounds(options.data, sky) if judged(ground.id)),
                 *grounds_of_chips(subjects, overcast_sky=sky == "overcast"),
             ]
             found[name] = make(grounds, systems)
