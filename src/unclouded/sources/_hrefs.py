@@ -70,7 +70,7 @@ class Hrefs:
         )
 
 
-def place_of(href: str, home: Home, *, where: str) -> Path | str | None:
+def place_of(href: str, home: Home, *, where: str, is_folder: bool = False) -> Path | str | None:
     """The file or the address that an href means; None for a file that is not there.
 
     A file of that name beside an item on disk counts before the network.
@@ -79,7 +79,7 @@ def place_of(href: str, home: Home, *, where: str) -> Path | str | None:
         ProductError: an address that we do not open, or a path that leads out of the item's folder.
     """
     if "://" in href:
-        beside = _beside(href, home)
+        beside = _beside(href, home, is_folder=is_folder)
         if beside is not None or home.local_only:
             return beside
         check_address(href, where=where, home=home.address)
@@ -92,26 +92,30 @@ def place_of(href: str, home: Home, *, where: str) -> Path | str | None:
         check_address(address, where=where, home=home.address)
         return address
     if home.folder is not None:
-        return _inside(href, home.folder, where)
+        return _inside(href, home.folder, where, is_folder=is_folder)
     raise ProductError(
         f"{where}: expected absolute addresses in an item without a place of its own, "
         f"found '{shown(plain(href), 60)}'; give the item's file or address"
     )
 
 
-def _beside(href: str, home: Home) -> Path | None:
+def _there(path: Path, *, is_folder: bool) -> bool:
+    return path.is_dir() if is_folder else path.is_file()
+
+
+def _beside(href: str, home: Home, *, is_folder: bool) -> Path | None:
     name = PurePosixPath(unquote(href.partition("?")[0])).name
     if home.folder is None or not name:
         return None
     path = home.folder / name
-    return path.resolve() if path.is_file() else None
+    return path.resolve() if _there(path, is_folder=is_folder) else None
 
 
-def _inside(href: str, folder: Path, where: str) -> Path | None:
+def _inside(href: str, folder: Path, where: str, *, is_folder: bool) -> Path | None:
     root = folder.resolve()
     try:
         path = (root / href).resolve()
-        there = path.is_file()
+        there = _there(path, is_folder=is_folder)
     except (OSError, ValueError):
         there, path = False, root / "x"
     if not path.is_relative_to(root):

@@ -105,6 +105,17 @@ PROVIDERS = (
             "AWS_REGION": "default",
         },
     ),
+    # DN as ESA has them, scale and offset in the arrays' attributes. Source: EOPF-Explorer/data-model.
+    Provider(
+        name="EOPF",
+        hosts=(
+            "esa-zarr-sentinel-explorer-fra.s3.de.io.cloud.ovh.net",
+            "objectstore.eodc.eu",
+            "objects.eodc.eu",
+        ),
+        buckets=("esa-zarr-sentinel-explorer-fra",),
+        rule="baseline",
+    ),
     # ESA's trees as they are. Source: the bucket's own description.
     Provider(
         name="Google Cloud",

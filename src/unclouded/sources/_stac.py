@@ -59,6 +59,8 @@ class Item:
     """One a band and spacing."""
     zarr: str | None
     """Address of the Zarr group that holds the bands, where that is how they are kept."""
+    zarr_bands: tuple[str, ...]
+    """Bands that the item names in it."""
     places: tuple[str, ...]
     """Addresses that tell who keeps the pixels, the surest first."""
 
@@ -121,6 +123,7 @@ def parse(item: dict[str, Any]) -> Item:
         flag=_flag(properties),
         assets=tuple(_assets(item)),
         zarr=_zarr(item),
+        zarr_bands=_zarr_bands(item),
         places=tuple(_places(item)),
     )
 
@@ -172,7 +175,8 @@ def _identity(
         level=_level(properties, product, name, collection),
         baseline=f"{baseline[0]:02d}.{baseline[1]:02d}" if baseline else None,
         tile=_tile(properties) or named_tile(product) or named_tile(name),
-        sensing_time=parse_time(_json.text(properties, "datetime")),
+        sensing_time=parse_time(_json.text(properties, "datetime"))
+        or parse_time(_json.text(properties, "start_datetime")),
         sun_zenith=90 - elevation if elevation is not None and -90 <= elevation <= 90 else None,
         sun_azimuth=azimuth if azimuth is not None and 0 <= azimuth <= 360 else None,
         cloud_cover_stated=cloud if cloud is not None and 0 <= cloud <= 100 else None,
@@ -312,6 +316,16 @@ def _zarr(item: dict[str, Any]) -> str | None:
     return None
 
 
+def _zarr_bands(item: dict[str, Any]) -> tuple[str, ...]:
+    found: set[str] = set()
+    for asset in item["assets"].values():
+        listed = _json.dig(asset, "bands")
+        if "zarr" in (_json.text(asset, "type") or "") and isinstance(listed, list):
+            names = (_NUMBERED.fullmatch(_json.text(entry, "name") or "") for entry in listed)
+            found |= {name for match in names if match and (name := _known(match[1]))}
+    return tuple(name for name in NAMES if name in found)
+
+
 def _places(item: dict[str, Any]) -> Iterator[str]:
     for asset in _assets(item):
         yield asset.href
@@ -329,5 +343,5 @@ def _places(item: dict[str, Any]) -> Iterator[str]:
 
 def expected_names(item: Item) -> tuple[str, ...]:
     """Bands that the item names, in the order of the table."""
-    there = {asset.band for asset in item.assets}
+    there = {asset.band for asset in item.assets} | set(item.zarr_bands)
     return tuple(name for name in NAMES if name in there)

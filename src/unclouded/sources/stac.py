@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from unclouded.core.errors import ProductError
 from unclouded.core.grid import Grid
 from unclouded.core.product import Product
-from unclouded.sources import _json, _radiometry, _stac
+from unclouded.sources import _json, _radiometry, _stac, eopf_zarr
 from unclouded.sources._bandset import open_bands, readers
 from unclouded.sources._delivery import Delivery, Metadata, opened, stated
 from unclouded.sources._fetch import fetch
@@ -54,6 +54,8 @@ def open_product(source: object, options: OpenOptions) -> Product:
     raw, home, where = _load(source, options)
     item = _stac.parse(raw)
     chosen, places = _chosen(item, home, options)
+    if not places and item.zarr is not None:
+        return _of_zarr(item, home, options, where)
     if not places:
         raise ProductError(
             f"{where}: expected bands of Sentinel-2 among the item's assets, found "
@@ -70,6 +72,16 @@ def open_product(source: object, options: OpenOptions) -> Product:
     )
     settled = replace(delivery, radiometry=radiometry, warnings=(*delivery.warnings, *notes))
     return opened(settled, bands)
+
+
+def _of_zarr(item: Item, home: Home, options: OpenOptions, where: str) -> Product:
+    place = place_of(item.zarr or "", home, where=where, is_folder=True)
+    if place is None or (isinstance(place, str) and not place.startswith("http")):
+        raise ProductError(
+            f"{where}: expected the item's Zarr store beside it or over https, found it elsewhere; "
+            "get the store, or give its own address"
+        )
+    return eopf_zarr.open_product(place, options)
 
 
 def read_metadata(source: object, options: OpenOptions) -> Metadata:
