@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import onnxruntime as ort
-from _accuracy import pixbox, surfaces, tables
+from _accuracy import diagram, pixbox, surfaces, tables
 from _accuracy.bars import BARS
 from _accuracy.scores import Score, groups, per_scene, score, summary
 from _accuracy.subjects import Subject, chips, cloudsen12plus, images, members
@@ -53,6 +53,9 @@ def main() -> int:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         print(f"\nwritten: {options.output}")
+    if options.diagram:
+        count = diagram.write(options.diagram, report.get("labelled", {}))
+        print(f"{count} reliability diagrams: {options.diagram}")
     return 0
 
 
@@ -74,6 +77,7 @@ def arguments() -> argparse.Namespace:
                         help="leave out label pixels this near to another class")  # fmt: skip
     parser.add_argument("--skip", action="append", default=[], choices=("labels", "surfaces", "overcast"))
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--diagram", type=Path, metavar="FILE.png", help="reliability diagrams")
     parser.add_argument("-o", "--output", type=Path, default=None, metavar="FILE",
                         help=f"JSON; {RESULTS.name} in results/ is the committed one")  # fmt: skip
     return parser.parse_args()

@@ -12,11 +12,12 @@ import accuracy
 import numpy as np
 import pytest
 import rasterio
-from _accuracy import pixbox, surfaces, tables
+from _accuracy import diagram, pixbox, surfaces, tables
 from _accuracy.scores import answers, score, sure, thin_found
 from _accuracy.subjects import chips, cloudsen12plus
 from _accuracy.systems import System, Verdict, _peer, coarsened, peer_systems
 from affine import Affine
+from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 from real_images import ArrayBand, scene_of
 
@@ -280,6 +281,22 @@ def test_false_clouds_and_shadows_are_shares_of_what_was_seen():
     assert row["systems"]["thresholds braaten native"] == {"cloud": 0.0, "shadow": 0.0, "pixels": 50.0}
     (row,) = surfaces.hard_surfaces([ground], [says(CLOUD)])
     assert row["systems"]["always"]["cloud"] == 1.0
+
+
+def test_a_diagram_shows_each_bin_where_it_was_found(tmp_path):
+    bins = [{"pixels": 50, "predicted": 0.25, "found": 0.5}, {"pixels": 50, "predicted": 0.75, "found": 1.0}]
+    task = {"calibration": {"ece": 0.25, "bins": bins}}
+    groups = {"all but compare-only": {"cloud": task, "cloud_shadow": None}}
+    path = tmp_path / "a.png"
+    assert diagram.write(path, {"one": {"groups": groups}, "none": {"groups": {}}}) == 1
+    with Image.open(path) as picture:
+        assert picture.size == (332, 332)
+        left, side = diagram.MARGIN, diagram.SIDE
+        for predicted, found in ((0.25, 0.5), (0.75, 1.0)):
+            at = round(left + predicted * side), round(left + (1 - found) * side)
+            assert picture.getpixel(at) == (0x00, 0x72, 0xB2)
+    assert diagram.write(tmp_path / "b.png", {}) == 0
+    assert not (tmp_path / "b.png").exists()
 
 
 # --- public sets, in the layout that they are published in -------------------------------------------------
