@@ -5,8 +5,10 @@ from unclouded.jobs._codes import CodesOptions, CodesReport, StackedCodes, stack
 from unclouded.jobs._inspect import Inspection, Runs, inspect
 from unclouded.jobs._scene import MaskOptions
 from unclouded.jobs._stack import Stacked, StackOptions, StackReport, stack
+from unclouded.jobs._stats import AreaStats, stats
 
 __all__ = [
+    "AreaStats",
     "CodesOptions",
     "CodesReport",
     "Inspection",
@@ -22,4 +24,5 @@ __all__ = [
     "mask",
     "stack",
     "stack_codes",
+    "stats",
 ]

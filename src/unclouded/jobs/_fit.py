@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from unclouded.core.bands import missing
-from unclouded.core.classes import CLASSES, MaskClass
+from unclouded.core.classes import CLASSES, CLEAR, THICK, MaskClass
 from unclouded.core.errors import BandError, LevelError
 from unclouded.core.spec import ModelSpec
 from unclouded.scene import Scene
@@ -83,6 +83,11 @@ def _spacing_note(pixel_size: float, spec: ModelSpec) -> tuple[str, ...]:
         "trust it less"
     )
     return (line,)
+
+
+def legend_name(spec: ModelSpec) -> str:
+    """Legend of a model's masks: where it tells cloud from clear and no more, its 1 is not thick cloud."""
+    return "binary" if set(spec.classes) == {CLEAR, THICK} else "unclouded"
 
 
 def legend_of(spec: ModelSpec) -> tuple[MaskClass, ...]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unclouded._version import __version__
-from unclouded.core.classes import CLEAR, LEGEND_TAG, THICK
+from unclouded.core.classes import LEGEND_TAG
 from unclouded.core.errors import OptionError
 from unclouded.core.spec import ModelSpec
-from unclouded.jobs._fit import check_fit, legend_of, notes
+from unclouded.jobs._fit import check_fit, legend_name, legend_of, notes
 from unclouded.jobs._tally import Tally
 from unclouded.outputs.cog import Part, write_mask
 from unclouded.outputs.preview import write_preview
@@ -93,7 +93,7 @@ def mask_scene(
     """
     spec = model.spec
     check_fit(scene, spec, allow_level_mismatch=options.allow_level_mismatch)
-    target = _target(scene, spec, options)
+    target = target_of(scene, spec, options)
     tally = Tally(spec=spec, shape=target.grid.shape)
     mask = folder / f"{scene.id}_mask.tif"
     write_mask(
@@ -115,7 +115,7 @@ def mask_scene(
     )
 
 
-def _target(scene: Scene, spec: ModelSpec, options: MaskOptions) -> Scene:
+def target_of(scene: Scene, spec: ModelSpec, options: MaskOptions) -> Scene:
     """The scene at the spacing of the mask; as it is where its own spacing is unknown."""
     if scene.grid.spacing_known:
         return scene.at(options.gsd or spec.best_gsd_m)
@@ -171,7 +171,7 @@ def _tags(scene: Scene, model: Model, options: MaskOptions) -> dict[str, str]:
         "UNCLOUDED_BANDS": " ".join(name for name in spec.bands if name in scene.bands),
         "UNCLOUDED_RADIOMETRY": scene.radiometry.describe(),
         "UNCLOUDED_EDGE": options.edge,
-        LEGEND_TAG: "binary" if set(spec.classes) == {CLEAR, THICK} else "unclouded",
+        LEGEND_TAG: legend_name(spec),
     }
     if scene.sensing_time is not None:
         tags["TIFFTAG_DATETIME"] = f"{scene.sensing_time:%Y:%m:%d %H:%M:%S}"
