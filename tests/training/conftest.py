@@ -79,3 +79,57 @@ def data_set(tmp_path):
             file.write(codes, 1)
     (tmp_path / "config.toml").write_text(CONFIG, encoding="utf-8")
     return tmp_path
+
+
+UNET = """
+model = "unet"
+seed = 3
+
+[options]
+bands = ["B02", "B04", "B11"]
+classes = [0, 1]
+widths = [8, 12]
+depths = [1, 1]
+
+[[scenes]]
+stack = "stacks/square0.tif"
+mask = "masks/{name}.tif"
+split = "train"
+
+[[scenes]]
+stack = "stacks/square1.tif"
+mask = "masks/{name}.tif"
+split = "validation"
+
+[squares]
+size = 16
+batch = 4
+
+[augmentation]
+flips = true
+gain = 0.05
+drop = 0.2
+least_bands = 2
+
+[optimisation]
+steps = 60
+epoch_steps = 20
+learning_rate = 0.01
+schedule = "cosine"
+log_every = 10
+
+[spec]
+name = "squares-u"
+version = "1"
+levels = ["L1C"]
+gsd_m = [10, 60]
+best_gsd_m = 60
+optional_bands = ["B02", "B04", "B11"]
+"""
+
+
+@pytest.fixture
+def unet_set(data_set):
+    """The same scenes for a network that labels pixels: one to learn from, one to judge it."""
+    (data_set / "config.toml").write_text(UNET, encoding="utf-8")
+    return data_set

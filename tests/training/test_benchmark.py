@@ -25,7 +25,7 @@ def test_the_table_names_each_way_and_its_ratio(script, tmp_path, capsys, monkey
     monkeypatch.setattr("sys.argv", ["dense_patchcnn.py", *given, "--output", str(out)])
     script.main()
     report = json.loads(out.read_text(encoding="utf-8"))
-    assert [way["rows"] for way in report["ways"]] == [40, 4, 4]
+    assert [way["rows"] for way in report["ways"]] == [40, 40, 4, 4]
     assert set(report["times_faster_than"]) == {way["way"] for way in report["ways"][1:]}
     assert all(way["tile_s"] > 0 for way in report["ways"])
     assert report["machine"]["cores"] > 0
@@ -38,7 +38,8 @@ def test_the_ways_give_the_same_probabilities(script):
 
     network = script.build(script.Config()).eval()
     dense, patches = script.sessions(network, 1)
+    options = script.arguments(["--window", "10", "--threads", "2"])
     padded = np.random.default_rng(0).uniform(0, 1, (13, 45, 45)).astype(np.float32)
     expected = script.run_rows(script.torch_row(network), padded, 29)
-    np.testing.assert_allclose(script.run_dense(dense, padded, 10), expected, atol=1e-5)
+    np.testing.assert_allclose(script.run_dense(dense, padded, options), expected, atol=1e-5)
     np.testing.assert_allclose(script.run_rows(script.onnx_row(patches), padded, 29), expected, atol=1e-5)

@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 from unclouded.core.bands import NAMES
 from unclouded.predict import bundled_models, load_model
 from unclouded.training import read_config
-from unclouded.training.run import _options
+from unclouded.training.run import make_network
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "patchcnn-v1" / "config.toml"
 
@@ -34,7 +34,7 @@ def test_the_bundled_spec_is_the_recipe_s():
     assert spec.version == config.spec.version
     assert (spec.levels, spec.gsd_m, spec.best_gsd_m) == (("L1C",), (10, 60), 60)
     assert (config.spec.levels, config.spec.gsd_m, config.spec.best_gsd_m) == (("L1C",), (10, 60), 60)
-    assert spec.bands == _options(config).bands
+    assert spec.bands == make_network(config).config.bands
     assert spec.training_data == config.spec.training_data
     assert (spec.recommended, spec.why) == (False, config.spec.why)
     assert spec.classes == (0, 1)

@@ -1,6 +1,7 @@
 """From a configuration to a model that knows what it was taught, the same for the same seed."""
 
 import csv
+import json
 
 import numpy as np
 import onnxruntime as ort
@@ -62,7 +63,35 @@ def test_training_leaves_torch_s_own_generator_alone(data_set, tmp_path):
 
 def test_nothing_but_the_results_is_left_behind(trained):
     names = {path.name for path in trained.model.parent.iterdir()}
-    assert names == {"squares-v1.onnx", "checkpoint.pt", "loss.csv"}
+    assert names == {
+        "squares-v1.onnx",
+        "checkpoint.pt",
+        "config.json",
+        "curves.png",
+        "environment.json",
+        "epochs",
+        "epochs.csv",
+        "last.ckpt",
+        "loss.csv",
+        "splits.csv",
+        "tensorboard",
+    }
+    assert [path.name for path in (trained.model.parent / "epochs").iterdir()] == ["epoch-001.pt"]
+
+
+def test_the_folder_says_how_it_was_made(trained):
+    folder = trained.model.parent
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert config["optimisation"]["learning_rate"] == 0.01
+    assert config["optimisation"]["schedule"] == "constant"
+    assert config["scenes"][0]["stack"] == "stacks/*.tif"
+    environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+    assert environment["packages"]["torch"]
+    assert (folder / "splits.csv").read_text(encoding="utf-8").splitlines() == [
+        "id,site,split",
+        "square0,square0,train",
+        "square1,square1,train",
+    ]
 
 
 def test_unseen_pixels_teach_nothing(data_set):
@@ -80,7 +109,8 @@ def test_unseen_pixels_teach_nothing(data_set):
     [
         ('stack = "stacks/*.tif"', 'stack = "none/*.tif"', OptionError, ("none/*.tif", "match")),
         ('"B11"]', '"B12"]', BandError, ("B12", "square0")),
-        ('model = "patchcnn"', 'model = "unet"', OptionError, ("patchcnn", "unet")),
+        ('model = "patchcnn"', 'model = "unit"', OptionError, ("patchcnn", "unet", "unit")),
+        ('model = "patchcnn"', 'model = "unet"', OptionError, ("[options]", "unknown key", "patch")),
         ("gsd_m = [10, 60]", "gsd_m = [10]", OptionError, ("gsd_m",)),
         ("learning_rate = 0.01", "learning_rate = 1e30", OptionError, ("loss", "learning_rate")),
     ],
