@@ -132,6 +132,14 @@ def test_one_bad_scene_does_not_stop_the_rest(product, tmp_path):
     assert entries[str(product)]["scene"]["valid_share"] == pytest.approx(0.75, abs=2 / 32)
 
 
+def test_each_granule_of_a_product_of_many_is_a_scene(tmp_path):
+    source = write_fake_safe(tmp_path, FakeSafe(tiles=("32TQM", "32TQL"), size_60m=16))
+    report = mask(source, tmp_path / "out")
+    assert [scene.state for scene in report.scenes] == ["done", "done"]
+    assert [scene.source for scene in report.scenes] == [f"{source} [32TQL]", f"{source} [32TQM]"]
+    assert len(list((tmp_path / "out").glob("*_mask.tif"))) == 2
+
+
 def test_two_sources_of_one_scene_do_not_overwrite_each_other(product, tmp_path):
     copy = shutil.copytree(product, tmp_path / "copy" / product.name)
     report = mask([product, copy], tmp_path / "out")

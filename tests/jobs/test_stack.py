@@ -418,6 +418,19 @@ def test_one_bad_source_does_not_stop_the_rest(swath, tmp_path):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {f"{swath.stem}.tif", "stack.json"}
 
 
+def test_each_granule_of_a_product_of_many(tmp_path):
+    source = write_fake_safe(tmp_path, FakeSafe(tiles=("32TQM", "32TQL"), size_60m=16))
+    report = stack([source], tmp_path / "out", StackOptions(bands=("B02",)))
+    assert [outcome.source for outcome in report.outcomes] == [f"{source} [32TQL]", f"{source} [32TQM]"]
+    paths = sorted(path.name for path in (tmp_path / "out").glob("*.tif"))
+    assert paths == sorted(outcome.made.path.name for outcome in report.outcomes)
+    assert len(paths) == 2
+    again = stack(source, tmp_path / "out", StackOptions(bands=("B02",)))
+    assert [outcome.state for outcome in again.outcomes] == ["skipped", "skipped"]
+    (only,) = stack(source, tmp_path / "one", StackOptions(bands=("B02",), granule="32TQL")).outcomes
+    assert "32TQL" in only.made.path.name
+
+
 def test_masks_and_stacks_share_a_folder(swath, tmp_path):
     stack(swath, tmp_path)
     unclouded.mask(swath, tmp_path)

@@ -92,7 +92,9 @@ def _source_options(command: Command) -> Command:
             metavar="METRES",
             help="Spacing of a source that carries no georeference.",
         ),
-        click.option("--granule", metavar="TILE", help="Which tile of a product that holds several."),
+        click.option(
+            "--granule", metavar="TILE", help="Which tile of a product that holds several. Default: each."
+        ),
     )
     for option in reversed(options):
         command = option(command)

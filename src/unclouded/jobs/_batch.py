@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unclouded.core.errors import OptionError, UncloudedError
 from unclouded.jobs import _resume
-from unclouded.jobs._resume import Entry, Outcome, Owners, Source
+from unclouded.jobs._resume import Entry, Item, Outcome, Owners, scenes_of
 from unclouded.jobs._scene import MaskedScene, MaskOptions, Progress, mask_scene, open_for
 from unclouded.outputs import report
 from unclouded.outputs._atomic import prepare_folder
@@ -68,7 +68,7 @@ def mask(
     folder = prepare_folder(Path(output))
     model = load_model(options.model)
     work = _Masking(folder=folder, model=model, options=options, progress=progress)
-    reports = tuple(_report(outcome) for outcome in _resume.run(work, listed, folder))
+    reports = tuple(_report(outcome) for outcome in _resume.run(work, scenes_of(listed), folder))
     if len(reports) == 1 and reports[0].error is not None:
         raise reports[0].error
     return RunReport(folder=folder, scenes=reports)
@@ -84,15 +84,15 @@ class _Masking:
     progress: Progress
     report_name: str = report.NAME
 
-    def key(self, source: Source) -> str:
+    def key(self, item: Item) -> str:
         """Changes when the source, the model, the options or the software change."""
         options = sorted((name, str(value)) for name, value in asdict(self.options).items())
-        return _resume.fingerprint(source, self.model.sha256, options)
+        return _resume.fingerprint(item.source, self.model.sha256, options)
 
-    def make(self, source: Source, owners: Owners) -> MaskedScene:
-        """Mask one source."""
-        scene = open_for(source, self.options)
-        owners.claim(scene.id, source)
+    def make(self, item: Item, owners: Owners) -> MaskedScene:
+        """Mask one scene."""
+        scene = open_for(item.source, self.options, granule=item.granule)
+        owners.claim(scene.id, item)
         return mask_scene(scene, self.model, self.folder, self.options, self.progress)
 
     def keep(self, made: MaskedScene) -> Entry:

@@ -14,7 +14,7 @@ from unclouded.core.grid import Grid
 from unclouded.core.windows import Window
 from unclouded.jobs import _resume
 from unclouded.jobs._place import DEFAULT_GSD, Cut, Placement, Strip, cut_of, strips
-from unclouded.jobs._resume import Entry, Outcome, Owners, Source
+from unclouded.jobs._resume import Entry, Item, Outcome, Owners, Source
 from unclouded.jobs._scene import Progress
 from unclouded.jobs._stack import check_not_source, output_folder, raise_only
 from unclouded.labels import CodesReader, find
@@ -92,7 +92,7 @@ def stack_codes(
         raise OptionError("stack: expected at least one class raster, found none")
     folder = output_folder(output)
     work = _Coding(folder=folder, options=options or CodesOptions(), progress=progress)
-    outcomes = tuple(_resume.run(work, listed, folder))
+    outcomes = tuple(_resume.run(work, [Item(source=source) for source in listed], folder))
     raise_only(outcomes)
     return CodesReport(folder=folder, outcomes=outcomes)
 
@@ -106,18 +106,18 @@ class _Coding:
     progress: Progress
     report_name: str = REPORT
 
-    def key(self, source: Source) -> str:
+    def key(self, item: Item) -> str:
         """Changes when the source, the options, a legend or the software change."""
         named = [name for name in (self.options.legend, self.options.to) if name is not None]
         tables = [sorted(legend_of(name).table.items()) for name in named]
-        return _resume.fingerprint(source, sorted(asdict(self.options).items()), tables)
+        return _resume.fingerprint(item.source, sorted(asdict(self.options).items()), tables)
 
-    def make(self, source: Source, owners: Owners) -> StackedCodes:
+    def make(self, item: Item, owners: Owners) -> StackedCodes:
         """Bring one class raster to its grid."""
-        path = Path(source)
-        owners.claim(path.stem, source)
+        path = Path(item.source)
+        owners.claim(path.stem, item)
         target = self.folder / f"{path.stem}.tif"
-        check_not_source(target, source)
+        check_not_source(target, item.source)
         with find(self.options.legend or _ANY).open_codes(path) as reader:
             return _write(reader, target, self.options, self.progress)
 

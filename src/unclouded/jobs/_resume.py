@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from unclouded._version import __version__
 from unclouded.core.errors import OutputError, UncloudedError
 from unclouded.outputs.report import read_scenes, write_report
+from unclouded.sources import list_granules
 
 Source = str | Path
 Made = TypeVar("Made")
@@ -33,13 +34,44 @@ class Outcome(Generic[Made]):
     """Where it failed."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One scene to work on: a source, or a granule of a source that holds several."""
+
+    source: Source
+    granule: str | None = None
+
+    def __str__(self) -> str:
+        return str(self.source) if self.granule is None else f"{self.source} [{self.granule}]"
+
+
+def scenes_of(sources: Sequence[Source], granule: str | None = None) -> tuple[Item, ...]:
+    """Each scene of each source, in order; of a granule that is named, that one.
+
+    A source that cannot be looked into is an item too: what is wrong with it is said when its turn comes.
+    """
+    items: list[Item] = []
+    for source in sources:
+        granules = _granules(source) if granule is None else (granule,)
+        items += [Item(source=source, granule=name) for name in granules or (None,)]
+    return tuple(items)
+
+
+def _granules(source: Source) -> tuple[str, ...]:
+    located = Path(source) if isinstance(source, Path) or "://" not in source else source
+    try:
+        return list_granules(located)
+    except UncloudedError:
+        return ()
+
+
 class Owners:
     """Which source a scene's files are of: two sources of one scene must not overwrite each other."""
 
     def __init__(self) -> None:
         self._sources: dict[str, str] = {}
 
-    def claim(self, name: str, source: Source) -> None:
+    def claim(self, name: str, source: Item) -> None:
         """Take the files of this name for a source.
 
         Raises:
@@ -61,12 +93,12 @@ class Work(Protocol[Made]):
         """Name of the report file in the output folder."""
         ...
 
-    def key(self, source: Source) -> str:
-        """Changes when what is made of the source would change."""
+    def key(self, item: Item) -> str:
+        """Changes when what is made of the scene would change."""
         ...
 
-    def make(self, source: Source, owners: Owners) -> Made:
-        """What comes of the source.
+    def make(self, item: Item, owners: Owners) -> Made:
+        """What comes of the scene.
 
         Raises:
             UncloudedError: it fails.
@@ -86,14 +118,14 @@ class Work(Protocol[Made]):
         ...
 
 
-def run(work: Work[Made], sources: Sequence[Source], folder: Path) -> Iterator[Outcome[Made]]:
-    """One outcome a source, in order; the report in the folder is brought up to date after each."""
+def run(work: Work[Made], items: Sequence[Item], folder: Path) -> Iterator[Outcome[Made]]:
+    """One outcome a scene, in order; the report in the folder is brought up to date after each."""
     entries = read_scenes(folder, work.report_name)
     started = datetime.now(UTC)
     owners = Owners()
-    for source in sources:
-        outcome, entry = _outcome(work, source, entries.get(str(source)), owners)
-        entries[str(source)] = entry
+    for item in items:
+        outcome, entry = _outcome(work, item, entries.get(str(item)), owners)
+        entries[str(item)] = entry
         write_report(folder, _head(work, started), entries, work.report_name)
         yield outcome
 
@@ -114,21 +146,21 @@ def fingerprint(source: Source, *facts: object) -> str:
 
 
 def _outcome(
-    work: Work[Made], source: Source, before: Entry | None, owners: Owners
+    work: Work[Made], item: Item, before: Entry | None, owners: Owners
 ) -> tuple[Outcome[Made], Entry]:
-    """Make one source's files unless they are there; the outcome and the source's entry of the report."""
+    """Make one scene's files unless they are there; the outcome and the scene's entry of the report."""
     begun = time.monotonic()
-    key = work.key(source)
+    key = work.key(item)
     try:
         known = _recalled(work, before, key)
         if known is not None and before is not None:
-            owners.claim(known[0], source)
-            return Outcome(source=str(source), state="skipped", seconds=0.0, made=known[1]), before
-        made = work.make(source, owners)
+            owners.claim(known[0], item)
+            return Outcome(source=str(item), state="skipped", seconds=0.0, made=known[1]), before
+        made = work.make(item, owners)
     except UncloudedError as err:
-        outcome = Outcome[Made](source=str(source), state="failed", seconds=_since(begun), error=err)
+        outcome = Outcome[Made](source=str(item), state="failed", seconds=_since(begun), error=err)
         return outcome, _entry(outcome, key, {})
-    outcome = Outcome(source=str(source), state="done", seconds=_since(begun), made=made)
+    outcome = Outcome(source=str(item), state="done", seconds=_since(begun), made=made)
     return outcome, _entry(outcome, key, work.keep(made))
 
 

@@ -68,8 +68,8 @@ class MaskedScene:
     warnings: tuple[str, ...]
 
 
-def open_for(source: str | Path, options: MaskOptions) -> Scene:
-    """The source, opened with what the user states of it."""
+def open_for(source: str | Path, options: MaskOptions, *, granule: str | None = None) -> Scene:
+    """The source, or a granule of it, opened with what the user states of it."""
     return open_scene(
         source,
         offset=options.offset,
@@ -77,6 +77,7 @@ def open_for(source: str | Path, options: MaskOptions) -> Scene:
         sensor=options.sensor,
         level=options.level,
         gsd=options.pixel_size,
+        granule=granule,
     )
 
 

@@ -17,7 +17,7 @@ from unclouded.jobs import _resume
 from unclouded.jobs._encoding import DTYPES, Dtype, Encoding, encoding_of
 from unclouded.jobs._levels import Levels, with_levels
 from unclouded.jobs._place import DEFAULT_GSD, Cut, Placement, Strip, cut_of, strips
-from unclouded.jobs._resume import Entry, Outcome, Owners, Source
+from unclouded.jobs._resume import Entry, Item, Outcome, Owners, Source, scenes_of
 from unclouded.jobs._scene import Progress
 from unclouded.outputs._atomic import prepare_folder
 from unclouded.outputs.stack import BLOCK, Part, StackFile, write_bands
@@ -27,8 +27,8 @@ REPORT = "stack.json"
 """Name of the report file: `run.json` is that of masks."""
 _THREADS = 4
 """Bands decoded at a time, at most: each holds a strip of its own source in memory."""
-_SOURCE_ROWS = 4096
-"""Rows of the source that a strip may span, about: 0.3 GB a band at 10 m over a whole tile."""
+_SOURCE_ROWS = 1024
+"""Rows of the source that a strip may span, about: a row of JPEG 2000 tiles at 10 m."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class StackOptions(Placement):
     pixel_size: float | None = None
     """Spacing of a source that carries no georeference, m."""
     granule: str | None = None
-    """Tile or folder, in a product of several granules."""
+    """Which tile of a product of several granules; None: each."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -123,7 +123,7 @@ def stack(
         raise OptionError("stack: expected at least one source, found none")
     folder = output_folder(output)
     work = _Stacking(folder=folder, options=options or StackOptions(), progress=progress)
-    outcomes = tuple(_resume.run(work, listed, folder))
+    outcomes = tuple(_resume.run(work, scenes_of(listed, work.options.granule), folder))
     raise_only(outcomes)
     return StackReport(folder=folder, outcomes=outcomes)
 
@@ -175,16 +175,16 @@ class _Stacking:
     progress: Progress
     report_name: str = REPORT
 
-    def key(self, source: Source) -> str:
+    def key(self, item: Item) -> str:
         """Changes when the source, the options or the software change."""
-        return _resume.fingerprint(source, sorted(asdict(self.options).items()))
+        return _resume.fingerprint(item.source, sorted(asdict(self.options).items()))
 
-    def make(self, source: Source, owners: Owners) -> Stacked:
-        """Stack one source."""
-        scene = _open(source, self.options)
-        owners.claim(scene.id, source)
+    def make(self, item: Item, owners: Owners) -> Stacked:
+        """Stack one scene."""
+        scene = _open(item, self.options)
+        owners.claim(scene.id, item)
         path = self.folder / f"{scene.id}.tif"
-        check_not_source(path, source)
+        check_not_source(path, item.source)
         return stack_scene(scene, path, self.options, self.progress)
 
     def keep(self, made: Stacked) -> Entry:
@@ -207,15 +207,15 @@ class _Stacking:
         return {"options": asdict(self.options)}
 
 
-def _open(source: Source, options: StackOptions) -> Scene:
+def _open(item: Item, options: StackOptions) -> Scene:
     return open_scene(
-        source,
+        item.source,
         offset=options.offset,
         quantification=options.quantification,
         sensor=options.sensor,
         level=options.level,
         gsd=options.pixel_size,
-        granule=options.granule,
+        granule=item.granule,
     )
 
 
