@@ -89,20 +89,14 @@ def resample(dn: npt.NDArray[np.generic], valid: Bools, steps: Plan, window: Win
     Averages and interpolation use valid samples alone. A pixel is valid, coarsened, where at least
     half of its area is; refined or by nearest, where the sample that it lies in is. Invalid ones are 0.
     """
-    values = np.where(valid, dn, 0).astype(np.float32)
     if steps.method == "copy":
-        return values, valid
+        return np.where(valid, dn, 0).astype(np.float32), valid
     source = steps.source(window)
     nearest = _nearest_valid(valid, steps, window, source)
-    if steps.method == "nearest":
-        rows, cols = (
-            _nearest(steps.rows, window.row_off, window.height),
-            _nearest(steps.cols, window.col_off, window.width),
-        )
-        picked = values[
-            np.ix_(_inside(rows, steps.rows) - source.row_off, _inside(cols, steps.cols) - source.col_off)
-        ]
-        return np.where(nearest, picked, np.float32(0)), nearest
+    if steps.method == "nearest":  # picked before it is converted: it may be one sample of 36
+        picked = dn[_nearest_of(steps, window, source)]
+        return np.where(nearest, picked, 0).astype(np.float32), nearest
+    values = np.where(valid, dn, 0).astype(np.float32)
     weighted, lost = _weighted(values, valid, steps, window, source)
     good = lost <= 1 - LEAST_VALID + _SLACK if steps.method == "average" else nearest
     kept = np.where(lost == 0, np.float32(1), np.maximum(1 - lost, np.float32(_SLACK)))
@@ -177,15 +171,19 @@ def _inside(positions: npt.NDArray[np.intp], axis: Axis) -> npt.NDArray[np.intp]
     return np.clip(positions, 0, axis.length - 1)
 
 
+def _nearest_of(steps: Plan, window: Window, source: Window) -> tuple[npt.NDArray[np.intp], ...]:
+    """Where in the array of `source` lie the pixels that hold the target's centres; to index it with."""
+    rows = _inside(_nearest(steps.rows, window.row_off, window.height), steps.rows)
+    cols = _inside(_nearest(steps.cols, window.col_off, window.width), steps.cols)
+    return np.ix_(rows - source.row_off, cols - source.col_off)
+
+
 def _nearest_valid(valid: Bools, steps: Plan, window: Window, source: Window) -> Bools:
     """Validity of the source pixel that holds each target pixel's centre; outside of the raster False."""
     rows = _nearest(steps.rows, window.row_off, window.height)
     cols = _nearest(steps.cols, window.col_off, window.width)
-    picked = valid[
-        np.ix_(_inside(rows, steps.rows) - source.row_off, _inside(cols, steps.cols) - source.col_off)
-    ]
     inside = np.outer(_inside(rows, steps.rows) == rows, _inside(cols, steps.cols) == cols)
-    return np.asarray(picked & inside)
+    return np.asarray(valid[_nearest_of(steps, window, source)] & inside)
 
 
 def _weighted(
