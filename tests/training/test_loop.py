@@ -110,7 +110,7 @@ def test_one_batch_can_be_learnt_by_heart(unet_set, tmp_path):
         plan = plain(task, epoch, 1, losses)
         return replace(plan, item=np.tile(plan.item, steps), around=np.tile(plan.around, steps))
 
-    def one_batch(task, step, position, plan):
+    def one_batch(task, _step, _position, plan):
         return batch(task, 0, 0, plan)
 
     batch = PixelTask.batch

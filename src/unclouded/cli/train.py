@@ -10,7 +10,7 @@ from unclouded.cli._show import scene_progress
 from unclouded.core.errors import OptionError
 
 if TYPE_CHECKING:
-    from unclouded.training.loop import Progress
+    from unclouded.training.optimisation import Progress
 
 _NEEDED = ("torch", "onnx")
 

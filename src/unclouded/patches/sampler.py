@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,10 @@ Floats = npt.NDArray[np.float32]
 class Sampling:
     """Which patches are drawn, and what is done to them."""
 
+    sampler: Literal["pixels", "rows"] = "pixels"
+    """`pixels`: patches anywhere; `rows`: all patches of one row of one scene, as the original study."""
     batch: int = 256
-    """Patches a step."""
+    """Patches a step, of `pixels`."""
     balanced: bool = True
     """Whether cloud and clear come equally often; else as often as in the scenes."""
     flips: bool = True
@@ -52,6 +55,16 @@ class Batch:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Strip:
+    """All patches of one row, laid over each other."""
+
+    strip: Floats
+    """(band, patch, x + patch - 1) reflectance."""
+    cloud: Floats
+    """(x,): of the pixel at (patch / 2, patch / 2) of each patch, 1 cloud, 0 clear, 255 not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Pool:
     """Where the patches of one class, or of all, may be drawn from."""
 
@@ -71,18 +84,78 @@ def batches(
     Raises:
         LabelError: no scene has a label, or balance is asked for and a class is empty.
     """
-    levels = pyramid(scenes, least=patch)
-    padded = [_padded(level.reflectance, patch) for level in levels]
-    pools = _pools(levels, balanced=sampling.balanced)
+    source = PixelSource.of(scenes, patch, sampling)
     while True:
-        picks = [
-            _draw(pool, part, rng)
-            for pool, part in zip(pools, _parts(sampling.batch, len(pools)), strict=True)
-        ]
+        yield source.batch(rng)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelSource:
+    """Patches around pixels of any scene."""
+
+    levels: tuple[LabelledScene, ...]
+    """Scenes at each of their scales."""
+    padded: tuple[Floats, ...]
+    """Their reflectance with half a patch of zeros around."""
+    pools: tuple[_Pool, ...]
+    patch: int
+    sampling: Sampling
+
+    @classmethod
+    def of(cls, scenes: Sequence[LabelledScene], patch: int, sampling: Sampling) -> Self:
+        """What is drawn from the scenes.
+
+        Raises:
+            LabelError: no scene has a label, or balance is asked for and a class is empty.
+        """
+        levels = tuple(pyramid(scenes, least=patch))
+        return cls(
+            levels=levels,
+            padded=tuple(_padded(level.reflectance, patch) for level in levels),
+            pools=tuple(_pools(levels, balanced=sampling.balanced)),
+            patch=patch,
+            sampling=sampling,
+        )
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """One batch, drawn and augmented; the same generator gives the same one."""
+        parts = zip(self.pools, _parts(self.sampling.batch, len(self.pools)), strict=True)
+        picks = [_draw(pool, part, rng) for pool, part in parts]
         which, where = (np.concatenate(items) for items in zip(*picks, strict=True))
-        patches = _gather(padded, which, where, [level.cloud.shape[1] for level in levels], patch)
-        labels = np.array([levels[s].cloud.flat[p] for s, p in zip(which, where, strict=True)], np.float32)
-        yield Batch(patches=augment(patches, sampling, rng), cloud=labels)
+        widths = [level.cloud.shape[1] for level in self.levels]
+        patches = _gather(self.padded, which, where, widths, self.patch)
+        pairs = zip(which, where, strict=True)
+        labels = np.array([self.levels[s].cloud.flat[p] for s, p in pairs], np.float32)
+        return Batch(patches=augment(patches, self.sampling, rng), cloud=labels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowSource:
+    """All patches of one row of one scene, both drawn evenly: the original study's generator."""
+
+    padded: tuple[Floats, ...]
+    """Reflectance with half a patch of zeros around."""
+    cloud: tuple[npt.NDArray[np.uint8], ...]
+    patch: int
+
+    @classmethod
+    def of(cls, scenes: Sequence[LabelledScene], patch: int) -> Self:
+        """What is drawn from the scenes, each at its own spacing."""
+        return cls(
+            padded=tuple(_padded(scene.reflectance, patch) for scene in scenes),
+            cloud=tuple(scene.cloud for scene in scenes),
+            patch=patch,
+        )
+
+    def strip(self, rng: np.random.Generator) -> Strip:
+        """One row; the same generator gives the same one."""
+        scene = int(rng.integers(len(self.padded)))
+        row = int(rng.integers(len(self.cloud[scene])))
+        return Strip(
+            # the padding's last column belongs to no patch: half a patch less one lies past a pixel
+            strip=self.padded[scene][:, row : row + self.patch, :-1],
+            cloud=self.cloud[scene][row].astype(np.float32),
+        )
 
 
 def augment(patches: Floats, sampling: Sampling, rng: np.random.Generator) -> Floats:

@@ -1,20 +1,38 @@
 """A training run as a TOML file: scenes, network, sampling, optimisation, and what the spec will say.
 
-model = "patchcnn"
+model = "unet"                 # or patchcnn
 seed = 1
+init = ""                      # a checkpoint.pt to start from, or the name of a bundled model
+store = ""                     # folder of `unclouded patches`; empty: scenes are held in memory
 
-[options]                      # of the network: models/patchcnn.py, Config
-activation = "relu"
+[options]                      # of the network: models/unet.py or models/patchcnn.py, Config
+classes = [0, 1, 2, 3]
 
-[[scenes]]                     # as often as needed; `stack` may hold * and ?
+[[scenes]]                     # as often as needed; `stack` may hold * and ?; patches/pairs.py, SceneFiles
 stack = "stacks/*.tif"
 mask = "masks/{name}.tif"      # {name}: the stack's, without .tif
 legend = "unclouded"
 
-[sampling]                     # patches/sampler.py, Sampling
-scales = [1, 2, 3, 6]
+[[labels]]                     # sets as published; patches/pairs.py, LabelFiles
+set = "cloudsen12"
+folder = "cloudsen12plus"
 
-[optimisation]                 # training/loop.py, Optimisation
+[split]                        # patches/splits.py, Splitting
+validation = 0.1
+
+[sampling]                     # of patchcnn: patches/sampler.py, Sampling
+batch = 256
+
+[squares]                      # of unet: patches/plan.py, Squares
+size = 256
+
+[augmentation]                 # of unet: patches/augment.py, Augmentation
+flips = true
+
+[loss]                         # training/losses.py, LossConfig
+smoothing = 0.05
+
+[optimisation]                 # training/optimisation.py, Optimisation
 steps = 20000
 
 [spec]                         # core/spec.py, ModelSpec, what the network does not say itself
@@ -27,37 +45,18 @@ best_gsd_m = 60
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from unclouded.core.errors import OptionError
-from unclouded.patches import Sampling
-from unclouded.training.loop import Optimisation
+from unclouded.patches import Augmentation, LabelFiles, Sampling, SceneFiles, Splitting, Squares
+from unclouded.training.losses import LossConfig
+from unclouded.training.optimisation import Optimisation
 
 Record = TypeVar("Record")
-
-
-@dataclass(frozen=True, kw_only=True)
-class SceneFiles:
-    """One stack and its mask, or all that match a pattern."""
-
-    stack: str
-    """Multi-band GeoTIFF with band descriptions, relative to the configuration; may hold * and ?."""
-    mask: str
-    """Class raster on the stack's grid; `{name}` stands for the stack's name without suffix."""
-    legend: str = "unclouded"
-    """What the mask's codes mean (`unclouded.labels`)."""
-    offset: float | None = None
-    """Radiometric offset where the stack does not say."""
-    quantification: float | None = None
-    """What DN + offset are divided by where the stack does not say."""
-    scales: tuple[int, ...] = (1,)
-    """Factors of the stack's spacing at which patches are drawn, the coarser ones area-averaged."""
-    weight: float = 1.0
-    """How often these are drawn from, relative to others of the same size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +69,8 @@ class SpecFields:
     gsd_m: tuple[float, ...]
     best_gsd_m: float
     sensors: tuple[str, ...] = ("sentinel-2",)
+    optional_bands: tuple[str, ...] = ()
+    """Bands that the network can do without: those that training dropped."""
     training_data: tuple[str, ...] = ()
     recommended: bool = False
     why: str = ""
@@ -83,11 +84,46 @@ class TrainingConfig:
     """The file; what it names is relative to its folder."""
     model: str
     seed: int
+    init: str
+    store: str
     options: Mapping[str, object]
     scenes: tuple[SceneFiles, ...]
+    labels: tuple[LabelFiles, ...]
+    split: Splitting
     sampling: Sampling
+    squares: Squares
+    augmentation: Augmentation
+    loss: LossConfig
     optimisation: Optimisation
     spec: SpecFields
+
+    @property
+    def sources(self) -> tuple[SceneFiles | LabelFiles, ...]:
+        """Where scenes come from."""
+        return (*self.scenes, *self.labels)
+
+    def as_json(self) -> dict[str, Any]:
+        """Every option with the value that it has: the effective configuration."""
+        return {**asdict(self), "path": self.path.name, "options": dict(self.options)}
+
+
+# section of the file -> record; the rest of the keys are plain values or lists
+_SECTIONS: Mapping[str, type] = {
+    "split": Splitting,
+    "sampling": Sampling,
+    "squares": Squares,
+    "augmentation": Augmentation,
+    "loss": LossConfig,
+    "optimisation": Optimisation,
+    "spec": SpecFields,
+}
+_PLAIN: Mapping[str, tuple[type, object]] = {
+    "model": (str, "patchcnn"),
+    "seed": (int, 0),
+    "init": (str, ""),
+    "store": (str, ""),
+}
+_LISTS: Mapping[str, type] = {"scenes": SceneFiles, "labels": LabelFiles}
 
 
 def read_config(path: Path) -> TrainingConfig:
@@ -101,20 +137,27 @@ def read_config(path: Path) -> TrainingConfig:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
         reason = (err.strerror if isinstance(err, OSError) else None) or err
         raise OptionError(f"{path}: expected a training configuration in TOML, found: {reason}") from err
-    _check_keys(body, {"model", "seed", "options", "scenes", "sampling", "optimisation", "spec"}, str(path))
-    scenes = body.get("scenes", [])
-    if not isinstance(scenes, list) or not scenes:
-        raise OptionError(f"{path}: expected at least one [[scenes]] with stack and mask, found none")
-    return TrainingConfig(
-        path=path,
-        model=_value(str, body.get("model", "patchcnn"), f"{path}: model"),
-        seed=_value(int, body.get("seed", 0), f"{path}: seed"),
-        options=body.get("options", {}),
-        scenes=tuple(record(SceneFiles, item, f"{path}: [[scenes]]") for item in scenes),
-        sampling=record(Sampling, body.get("sampling", {}), f"{path}: [sampling]"),
-        optimisation=record(Optimisation, body.get("optimisation", {}), f"{path}: [optimisation]"),
-        spec=record(SpecFields, body.get("spec", {}), f"{path}: [spec]"),
-    )
+    _check_keys(body, {"options", *_SECTIONS, *_PLAIN, *_LISTS}, str(path))
+    if not any(body.get(name) for name in _LISTS):
+        raise OptionError(
+            f"{path}: expected at least one [[scenes]] with stack and mask, or [[labels]], found none"
+        )
+    plain: dict[str, Any] = {
+        name: _value(kind, body.get(name, usual), f"{path}: {name}") for name, (kind, usual) in _PLAIN.items()
+    }
+    lists: dict[str, Any] = {
+        name: _records(kind, body.get(name, []), f"{path}: [[{name}]]") for name, kind in _LISTS.items()
+    }
+    sections: dict[str, Any] = {
+        name: record(kind, body.get(name, {}), f"{path}: [{name}]") for name, kind in _SECTIONS.items()
+    }
+    return TrainingConfig(path=path, options=body.get("options", {}), **plain, **lists, **sections)
+
+
+def _records(kind: type[Record], tables: object, where: str) -> tuple[Record, ...]:
+    if not isinstance(tables, list):
+        raise OptionError(f"{where}: expected a list of tables, found {tables!r}")
+    return tuple(record(kind, item, where) for item in tables)
 
 
 def record(kind: type[Record], table: Mapping[str, object], where: str) -> Record:

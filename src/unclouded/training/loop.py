@@ -1,104 +1,293 @@
-"""The optimisation: batches in, a trained network out."""
+"""The optimisation: a task and a network in, trained weights out, a checkpoint an epoch. Lightning drives it.
 
+Everything random is a function of the seed and of the number of the step or epoch, so that a run that was
+stopped and resumed ends with the weights of one that was not.
+"""
+
+import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from lightning.fabric.utilities.warnings import PossibleUserWarning
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset
 
-from unclouded.core.errors import OptionError
-from unclouded.patches import Batch
+from unclouded.core.errors import ModelError, OptionError, OutputError
+from unclouded.patches import Plan
+from unclouded.training.checkpoint import Network, read_safely, save_checkpoint
+from unclouded.training.optimisation import Epoch, Judgement, Optimisation, Progress
+from unclouded.training.tasks import Arrays, Task
 
-
-@dataclass(frozen=True, kw_only=True)
-class Optimisation:
-    """How weights are found: Adam on binary cross-entropy."""
-
-    steps: int = 10_000
-    """Batches."""
-    learning_rate: float = 1e-3
-    """Of Adam, at the start."""
-    schedule: Literal["constant", "cosine"] = "constant"
-    """Whether the rate stays, or falls to zero along half a cosine."""
-    log_every: int = 100
-    """Steps that one line of the log sums up."""
-
-    def __post_init__(self) -> None:
-        if min(self.steps, self.log_every) < 1 or not self.learning_rate > 0:
-            raise OptionError(
-                "optimisation: expected steps and log_every of at least 1 and learning_rate above 0, found "
-                f"{self.steps}, {self.log_every}, {self.learning_rate}"
-            )
+LAST, BEST, EPOCHS = "last.ckpt", "best.pt", "epochs"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
-    """One line of the log: means over the steps since the line before."""
+class Run:
+    """Where a run writes, whom it tells, and what its chance depends on."""
 
-    step: int
-    loss: float
-    accuracy: float
-    """Share of patches on the right side of p = 0.5, with dropout at work."""
-    seconds: float
-    """Since the start."""
+    folder: Path
+    """Checkpoints go there."""
+    progress: Callable[[Progress], None]
+    """Told every `log_every` steps and at the end of an epoch."""
+    epoch: Callable[[Epoch], None]
+    """Told at the end of an epoch."""
+    seed: int
 
 
 def fit(
-    network: nn.Module,
-    batches: Iterator[Batch],
-    optimisation: Optimisation,
-    report: Callable[[Progress], None],
-) -> None:
-    """Train the network in place; `report` is called every `log_every` steps and at the end.
+    network: Network, task: Task, optimisation: Optimisation, run: Run, *, resume: bool = False
+) -> Network:
+    """Train, and give the network with its best weights, or its last where nothing validates it.
+
+    The folder gets `epochs/epoch-NNN.pt`, `best.pt` where there is a validation part, and `last.ckpt`, from
+    which `resume` goes on.
 
     Raises:
-        OptionError: the loss is no longer a number.
+        OptionError: the loss is no longer a number; the last good checkpoint stays.
+        ModelError: resumed from a checkpoint that is damaged or of another network.
     """
-    adam = torch.optim.Adam(network.parameters(), lr=optimisation.learning_rate)
-    schedule = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: _rate(optimisation, step))
-    started, losses, hits = time.perf_counter(), [], []
-    network.train()
-    for step in range(1, optimisation.steps + 1):
-        loss, hit = _step(network, next(batches), adam)
-        schedule.step()
-        losses.append(loss)
-        hits.append(hit)
-        if step % optimisation.log_every == 0 or step == optimisation.steps:
-            _check_number(losses, step)
-            report(
-                Progress(
-                    step=step,
-                    loss=sum(losses) / len(losses),
-                    accuracy=sum(hits) / len(hits),
-                    seconds=time.perf_counter() - started,
-                )
-            )
-            losses, hits = [], []
-    network.eval()
+    (run.folder / EPOCHS).mkdir(exist_ok=True)
+    module = _Fitting(network, task, optimisation, run=run)
+    start = _start(run.folder / LAST, module) if resume else None
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    trainer = _trainer(optimisation, run.folder)
+    with warnings.catch_warnings():
+        # advice on the number of workers: the configuration states it
+        warnings.simplefilter("ignore", PossibleUserWarning)
+        # Lightning 2.6 asks torch 2.13 in a way that the next one will not know
+        warnings.filterwarnings("ignore", message=r".*LeafSpec", category=FutureWarning)
+        try:
+            trainer.fit(module, ckpt_path=start, weights_only=True)
+        except SystemExit as err:  # how Lightning passes on an interrupt
+            raise KeyboardInterrupt from err
+    module.finish()
+    return network.eval()
 
 
-def _step(network: nn.Module, batch: Batch, adam: torch.optim.Optimizer) -> tuple[float, float]:
-    cloud = torch.from_numpy(batch.cloud)
-    logits: Tensor = network(torch.from_numpy(batch.patches))
-    loss = nn.functional.binary_cross_entropy_with_logits(logits, cloud)
-    adam.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    adam.step()
-    return loss.item(), ((logits > 0) == (cloud > 0.5)).float().mean().item()
+def _trainer(optimisation: Optimisation, folder: Path) -> Trainer:
+    return Trainer(
+        accelerator="auto",
+        devices=optimisation.devices,
+        precision="bf16-mixed" if optimisation.precision == "bf16" else "32-true",
+        max_epochs=optimisation.epochs,
+        logger=TensorBoardLogger(folder, name="tensorboard", version=""),
+        log_every_n_steps=optimisation.log_every,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        reload_dataloaders_every_n_epochs=1,
+        gradient_clip_val=optimisation.clip or None,
+    )
 
 
-def _rate(optimisation: Optimisation, step: int) -> float:
-    if optimisation.schedule == "constant":
-        return 1.0
-    return (1 + math.cos(math.pi * step / optimisation.steps)) / 2
-
-
-def _check_number(losses: list[float], step: int) -> None:
-    if not all(map(math.isfinite, losses)):
-        raise OptionError(
-            f"training: the loss is not a number by step {step}; lower learning_rate, or look for "
-            "reflectance that is not a number in the stacks"
+def _start(last: Path, module: "_Fitting") -> Path | None:
+    """The checkpoint to go on from; None where the run had not come to one."""
+    if not last.exists():
+        return None
+    body = read_safely(last)
+    found = body.get("unclouded") if isinstance(body, dict) else None
+    if not isinstance(found, dict) or found.get("network") != module.architecture:
+        raise ModelError(
+            f"{last}: expected a run of {module.architecture}, found {found and found.get('network')}; give "
+            "the configuration that it was begun with, or another folder"
         )
+    return last
+
+
+class _Steps(Dataset[Arrays]):
+    """An epoch's batches by number."""
+
+    def __init__(self, task: Task, plan: Plan | None, first: int, count: int) -> None:
+        self.task, self.plan, self.first, self.count = task, plan, first, count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, position: int) -> Arrays:
+        if position >= self.count:
+            raise IndexError(position)
+        return self.task.batch(self.first + position, position, self.plan)
+
+
+class _Fitting(LightningModule):
+    """Network, optimiser, logs and checkpoints of one run."""
+
+    def __init__(self, network: Network, task: Task, optimisation: Optimisation, *, run: Run) -> None:
+        super().__init__()
+        self.network, self.task, self.optimisation = network, task, optimisation
+        self.run = run
+        mean = get_ema_multi_avg_fn(optimisation.ema)  # type: ignore[no-untyped-call]
+        self.average = (
+            AveragedModel(network, multi_avg_fn=mean, use_buffers=True) if optimisation.ema else None
+        )
+        self.lowest, self.stale = math.inf, 0
+        self.item_losses = np.full(task.count, np.nan)
+        self.seen: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]] = []
+        self.since: list[tuple[float, float]] = []
+        self.whole: list[tuple[float, float]] = []
+        self.started, self.before = time.perf_counter(), 0.0
+
+    @property
+    def architecture(self) -> str:
+        """What a checkpoint must be of."""
+        return f"{type(self.network).__module__.rpartition('.')[2]} {self.network.config}"
+
+    @property
+    def seconds(self) -> float:
+        """Of training, over all starts."""
+        return self.before + time.perf_counter() - self.started
+
+    # What Lightning asks for
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser, and the rate by step."""
+        options = self.optimisation
+        kind = torch.optim.AdamW if options.optimizer == "adamw" else torch.optim.Adam
+        optimiser = kind(
+            self.network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, options.rate)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def train_dataloader(self) -> DataLoader[Arrays]:
+        """The epoch's batches."""
+        steps = self.optimisation.steps_of(self.current_epoch)
+        losses = self.item_losses if np.isfinite(self.item_losses).any() else None
+        plan = self.task.plan(self.current_epoch, steps, losses)
+        data = _Steps(self.task, plan, self.global_step, steps)
+        return DataLoader(data, batch_size=None, num_workers=self.task.workers)
+
+    def on_train_batch_start(self, batch: Arrays, batch_idx: int) -> None:  # noqa: ARG002 - Lightning's
+        """Dropout depends on the step, not on what was drawn before."""
+        torch.manual_seed(self.run.seed * 1_000_003 + self.global_step)
+
+    def training_step(self, batch: Arrays, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's
+        """Loss of a batch."""
+        outcome = self.task.outcome(self.network, batch)
+        value = outcome.loss.item()
+        if not math.isfinite(value):
+            raise OptionError(
+                f"training: the loss is not a number at step {self.global_step + 1}; lower learning_rate, or "
+                "look for reflectance that is not a number; the last good checkpoint is kept"
+            )
+        self.since.append((value, outcome.hits))
+        self.seen.append((outcome.items, outcome.losses))
+        self.log("loss", value)
+        return outcome.loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Arrays, batch_idx: int) -> None:  # noqa: ARG002 - Lightning's
+        """Average the weights, write a line."""
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+        if self.global_step % self.optimisation.log_every == 0:
+            self._tell()
+
+    def on_train_epoch_end(self) -> None:
+        """Judge, write, keep."""
+        self._tell()
+        self._keep_losses()
+        judgement = self._judged()
+        losses, hits = (float(np.mean(values)) for values in zip(*self.whole, strict=True))
+        self.whole = []
+        if judgement is not None:
+            self.log("validation_loss", judgement.loss)
+        self._save(judgement)
+        line = Epoch(
+            epoch=self.current_epoch + 1,
+            step=self.global_step,
+            train_loss=losses,
+            train_accuracy=hits,
+            judgement=judgement,
+            seconds=self.seconds,
+        )
+        self.run.epoch(line)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """What the next start needs to know."""
+        checkpoint["unclouded"] = {
+            "network": self.architecture,
+            "lowest": self.lowest,
+            "stale": self.stale,
+            "seconds": self.seconds,
+            "item_losses": torch.from_numpy(self.item_losses),
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from there."""
+        kept = checkpoint["unclouded"]
+        self.lowest, self.stale, self.before = kept["lowest"], kept["stale"], kept["seconds"]
+        self.item_losses = kept["item_losses"].numpy().copy()
+
+    # What a run does with it
+
+    @property
+    def exported(self) -> Network:
+        """The network whose weights count: the running mean where there is one."""
+        return self.network if self.average is None else cast(Network, self.average.module)
+
+    def _tell(self) -> None:
+        """A line of the log, of the steps since the one before."""
+        if not self.since:
+            return
+        losses, hits = (float(np.mean(values)) for values in zip(*self.since, strict=True))
+        self.whole += self.since
+        self.since = []
+        self.run.progress(Progress(step=self.global_step, loss=losses, accuracy=hits, seconds=self.seconds))
+
+    def _keep_losses(self) -> None:
+        """Mean loss of each item over the epoch; of those not shown, the one before."""
+        items = np.concatenate([items for items, _ in self.seen])
+        losses = np.concatenate([losses for _, losses in self.seen])
+        self.seen = []
+        if items.size:
+            total = np.bincount(items, losses, minlength=len(self.item_losses))
+            count = np.bincount(items, minlength=len(self.item_losses))
+            self.item_losses = np.where(count > 0, total / np.maximum(count, 1), self.item_losses)
+
+    def _judged(self) -> Judgement | None:
+        network = self.exported
+        training = network.training
+        network.eval()
+        with torch.no_grad():
+            found = self.task.judge(network, self.device)
+        network.train(training)
+        return found
+
+    def _save(self, judgement: Judgement | None) -> None:
+        """The epoch's weights, the best, and where to go on from."""
+        save_checkpoint(self.run.folder / EPOCHS / f"epoch-{self.current_epoch + 1:03d}.pt", self.exported)
+        if judgement is not None:
+            better = judgement.loss < self.lowest
+            self.lowest, self.stale = (judgement.loss, 0) if better else (self.lowest, self.stale + 1)
+            if better:
+                save_checkpoint(self.run.folder / BEST, self.exported)
+            if self.optimisation.patience and self.stale >= self.optimisation.patience:
+                self.trainer.should_stop = True
+        beside = self.run.folder / f".{LAST}.part"
+        try:
+            self.trainer.save_checkpoint(beside)
+            beside.replace(self.run.folder / LAST)
+        except (OSError, RuntimeError) as err:  # torch reports a full disk as RuntimeError
+            beside.unlink(missing_ok=True)
+            raise OutputError(
+                f"{self.run.folder / LAST}: cannot write the checkpoint: {err}; make room and --resume"
+            ) from err
+
+    def finish(self) -> None:
+        """Leave the best weights in the network, or the last."""
+        best = self.run.folder / BEST
+        if best.exists():
+            self.network.load_state_dict(read_safely(best)["weights"])
+        elif self.average is not None:
+            self.network.load_state_dict(self.average.module.state_dict())

@@ -1,28 +1,40 @@
-"""A training run from a configuration file to a folder with checkpoint, log and ONNX model."""
+"""A training run from a configuration file to a folder with checkpoints, logs, curves and ONNX model."""
 
-import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO, cast
+from typing import Any
 
 import numpy as np
 import torch
 
-from unclouded.core.errors import OptionError, OutputError
-from unclouded.core.grid import check_same_grid
+from unclouded.core import registry
+from unclouded.core.bands import missing
+from unclouded.core.classes import CLASSES
+from unclouded.core.errors import BandError, InputError, LabelError, OptionError, OutputError
 from unclouded.core.spec import ModelSpec
-from unclouded.labels import read_reference
-from unclouded.models.patchcnn import Config, PatchCnn, build
-from unclouded.patches import LabelledScene, batches, labelled
-from unclouded.scene import open_scene
-from unclouded.training.checkpoint import save_checkpoint
-from unclouded.training.config import SceneFiles, TrainingConfig, record
+from unclouded.models import patchcnn, unet
+from unclouded.patches import (
+    LabelledScene,
+    MemoryStore,
+    Pair,
+    SceneFiles,
+    Store,
+    find_pairs,
+    labelled,
+    open_store,
+    read_pair,
+    settled,
+    write_list,
+)
+from unclouded.training._logs import Logs, write_environment
+from unclouded.training.checkpoint import Network, read_safely, save_checkpoint, start_from
+from unclouded.training.config import TrainingConfig, record
 from unclouded.training.export import Agreement, compare_with_torch, to_onnx
-from unclouded.training.loop import Progress, fit
-
-_LOG_FIELDS = tuple(item.name for item in fields(Progress))
+from unclouded.training.loop import LAST, Run, fit
+from unclouded.training.optimisation import Progress
+from unclouded.training.tasks import PatchTask, PixelTask, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,122 +50,229 @@ class Trained:
     """Of the ONNX file with the torch network on noise."""
 
 
-def train(config: TrainingConfig, folder: Path, report: Callable[[Progress], None] | None = None) -> Trained:
+def train(
+    config: TrainingConfig,
+    folder: Path,
+    report: Callable[[Progress], None] | None = None,
+    *,
+    resume: bool = False,
+    initial: Path | None = None,
+) -> Trained:
     """Train the network that the configuration describes and write it to a folder.
 
-    The same configuration gives the same weights on the same machine.
+    The same configuration gives the same weights on the same machine, stopped and resumed or not. The test
+    part is not opened.
+
+    Args:
+        resume: go on from the folder's last checkpoint, where there is one.
+        initial: checkpoint to start from instead of the configuration's `init`.
 
     Raises:
         OptionError: a configuration that cannot be followed.
         InputError: a scene or mask that cannot be used; the folder cannot be written to.
     """
-    options = _options(config)
-    scenes = list(read_scenes(config, options.bands))
-    with _folder(folder), torch.random.fork_rng(devices=[]):
+    with _folder(folder), torch.random.fork_rng(devices=[]), _threads(config.optimisation.threads):
         torch.manual_seed(config.seed)
-        network = build(options)
-        log = folder / "loss.csv"
-        with log.open("w", encoding="utf-8", newline="") as file:
-            source = batches(scenes, options.patch, config.sampling, np.random.default_rng(config.seed))
-            fit(network, source, config.optimisation, _logger(file, report))
+        network = make_network(config)
+        spec = spec_for(network, config)
+        pairs = find_settled(config)
+        write_list(folder / "splits.csv", pairs)
+        write_environment(folder, config)
+        _begin(network, config, initial)
+        task = make_task(network, config, pairs)
+        logs = Logs.begin(folder, class_names(network), _last_step(folder) if resume else 0, report=report)
+        run = Run(folder=folder, progress=logs.progress, epoch=logs.epoch, seed=config.seed)
+        fit(network, task, config.optimisation, run, resume=resume)
+        logs.draw()
         checkpoint = folder / "checkpoint.pt"
         save_checkpoint(checkpoint, network)
-        model, agreement = _write_model(folder, network, config)
-    return Trained(model=model, checkpoint=checkpoint, log=log, agreement=agreement)
+        model, agreement = _write_model(folder, network, spec, config.seed)
+    return Trained(model=model, checkpoint=checkpoint, log=logs.losses, agreement=agreement)
+
+
+def make_network(config: TrainingConfig) -> Network:
+    """A new network as the configuration has it.
+
+    Raises:
+        OptionError: no such network, or an option that has no meaning.
+    """
+    module = registry.find("unclouded.models", config.model)
+    options = record(module.Config, config.options, f"{config.path}: [options]")
+    network: Network = module.build(options)
+    return network
+
+
+def find_settled(config: TrainingConfig) -> tuple[Pair, ...]:
+    """Every scene of a configuration in its part."""
+    pairs = find_pairs(config.sources, config.path.parent)
+    return settled(pairs, config.split, seed=config.seed, folder=config.path.parent)
 
 
 def read_scenes(config: TrainingConfig, bands: tuple[str, ...]) -> Iterator[LabelledScene]:
-    """Every scene of a configuration with its labels.
+    """Every scene that a patch network learns from, with its labels.
 
     Raises:
         OptionError: a pattern that matches nothing.
         InputError: a stack or mask that cannot be used, or that do not share a grid.
     """
-    for item in config.scenes:
-        for stack in _matching(config.path.parent, item.stack):
-            mask = config.path.parent / item.mask.replace("{name}", stack.stem)
-            yield _read_pair(stack, mask, item, bands)
+    pairs = find_settled(config)
+    yield from (_labelled(pair, bands) for pair in pairs if pair.split == "train")
 
 
-def spec_for(network: PatchCnn, config: TrainingConfig) -> ModelSpec:
+def make_task(network: Network, config: TrainingConfig, pairs: Sequence[Pair]) -> Task:
+    """Data and loss of a run; of the test part nothing is read.
+
+    Raises:
+        InputError: a stack or mask that cannot be used.
+    """
+    parts = {part: [pair for pair in pairs if pair.split == part] for part in ("train", "validation")}
+    if isinstance(network, patchcnn.PatchCnn):
+        bands = network.config.bands
+        return PatchTask.of(
+            [_labelled(pair, bands) for pair in parts["train"]],
+            [_labelled(pair, bands) for pair in parts["validation"]],
+            network.config.patch,
+            config.sampling,
+            seed=config.seed,
+            judged_steps=config.optimisation.validation_steps,
+            smoothing=config.loss.smoothing,
+        )
+    if config.squares.size % network.config.stride_px:
+        raise OptionError(
+            f"{config.path}: [squares] size: expected a multiple of {network.config.stride_px} px, found "
+            f"{config.squares.size}"
+        )
+    train, validation = (_store(config, network.config.bands, part, parts[part]) for part in parts)
+    if train is None:
+        raise LabelError(f"{config.path}: expected scenes to learn from, found none; add some")
+    return PixelTask(
+        store=train,
+        judged=validation,
+        squares=config.squares,
+        augmentation=config.augmentation,
+        loss=config.loss,
+        classes=network.config.classes,
+        stride=network.config.stride_px,
+        seed=config.seed,
+    )
+
+
+def class_names(network: Network) -> tuple[str, ...]:
+    """Names of the output channels, for logs and curves."""
+    if isinstance(network, patchcnn.PatchCnn):
+        return ("clear", "cloud")
+    table = {item.code: item.name for item in CLASSES}
+    return tuple(table[code] for code in network.config.classes)
+
+
+def spec_for(network: Network, config: TrainingConfig) -> ModelSpec:
     """The ModelSpec of a trained network."""
     given = config.spec
     if len(given.gsd_m) != 2:
         raise OptionError(f"{config.path}: [spec] gsd_m: expected finest and coarsest, found {given.gsd_m}")
-    half = network.config.halo_px
+    own = _patchcnn_facts(network.config) if isinstance(network, patchcnn.PatchCnn) else _unet_facts(network)
     return ModelSpec(
         name=given.name,
         version=given.version,
         bands=network.config.bands,
+        optional_bands=given.optional_bands,
         levels=given.levels,
         sensors=given.sensors,
         gsd_m=(given.gsd_m[0], given.gsd_m[1]),
         best_gsd_m=given.best_gsd_m,
-        classes=(0, 1),
-        class_titles={1: "cloud"},
-        halo_px=half,
-        margin_px=half,
-        min_size_px=network.config.patch + 1,
         training_data=given.training_data,
         recommended=given.recommended,
         why=given.why,
+        **own,
     )
 
 
-def _options(config: TrainingConfig) -> Config:
-    if config.model != "patchcnn":
-        raise OptionError(f"{config.path}: model: expected 'patchcnn', found '{config.model}'")
-    return record(Config, config.options, f"{config.path}: [options]")
+def _patchcnn_facts(config: patchcnn.Config) -> dict[str, Any]:
+    half = config.halo_px
+    return {
+        "classes": (0, 1),
+        "class_titles": {1: "cloud"},
+        "halo_px": half,
+        "margin_px": half,
+        "min_size_px": config.patch + 1,
+    }
 
 
-def _matching(folder: Path, pattern: str) -> list[Path]:
-    """Files that a pattern names, sorted; a path without wildcards is taken as it is."""
-    if not set("*?[") & set(pattern):
-        return [folder / pattern]
-    start = Path(pattern)
-    base, inner = (Path("/"), str(start.relative_to("/"))) if start.is_absolute() else (folder, pattern)
-    found = sorted(base.glob(inner))
-    if not found:
-        raise OptionError(f"[[scenes]] stack: expected files that match {pattern}, found none in {folder}")
-    return found
+def _unet_facts(network: unet.UNet) -> dict[str, Any]:
+    config = network.config
+    binary = len(config.classes) == 2
+    return {
+        "task": "cloud" if binary else "classes",
+        "classes": config.classes,
+        "class_titles": {1: "cloud"} if binary else {},
+        "halo_px": config.halo_px,
+        "stride_px": config.stride_px,
+        "min_size_px": config.stride_px,
+    }
 
 
-def _read_pair(stack: Path, mask: Path, item: SceneFiles, bands: tuple[str, ...]) -> LabelledScene:
-    scene = open_scene(stack, offset=item.offset, quantification=item.quantification)
-    reference = read_reference(mask, item.legend)
-    check_same_grid(scene.grid, reference.grid, what=f"{mask} against {stack}")
-    reading = scene.read(bands)
-    sets = cast(np.ndarray[tuple[int, ...], np.dtype[np.uint8]], reference.values)
-    found = labelled(stack.stem, reading.reflectance, reading.valid, sets)
-    return replace(found, scales=item.scales, weight=item.weight)
+def _labelled(pair: Pair, bands: tuple[str, ...]) -> LabelledScene:
+    sample = read_pair(pair, bands)
+    there = [name for name, present in zip(bands, sample.presence, strict=True) if present]
+    if len(there) < len(bands):
+        raise BandError(
+            f"{pair.id}: expected {', '.join(missing(bands, there))}, found {', '.join(there)}; patchcnn "
+            "needs all its bands"
+        )
+    scales = pair.files.scales if isinstance(pair.files, SceneFiles) else (1,)
+    scene = labelled(pair.id, sample.reflectance, sample.valid, sample.sets)
+    return replace(scene, scales=scales, weight=sample.weight)
 
 
-def _logger(file: TextIO, report: Callable[[Progress], None] | None) -> Callable[[Progress], None]:
-    writer = csv.writer(file)
-    writer.writerow(_LOG_FIELDS)
-
-    def write(progress: Progress) -> None:
-        step, loss, accuracy, seconds = (getattr(progress, name) for name in _LOG_FIELDS)
-        writer.writerow([step, f"{loss:.6f}", f"{accuracy:.4f}", f"{seconds:.1f}"])
-        file.flush()
-        if report is not None:
-            report(progress)
-
-    return write
+def _store(config: TrainingConfig, bands: tuple[str, ...], part: str, pairs: Sequence[Pair]) -> Store | None:
+    """Where a part's squares come from; None where it is empty."""
+    if not pairs:
+        return None
+    if config.store:
+        return open_store(config.path.parent / config.store, part, bands)
+    return MemoryStore(scenes=tuple(read_pair(pair, bands) for pair in pairs))
 
 
-def _write_model(folder: Path, network: PatchCnn, config: TrainingConfig) -> tuple[Path, Agreement]:
+def _begin(network: Network, config: TrainingConfig, initial: Path | None) -> None:
+    """Weights to start from, where some are named."""
+    if initial is not None:
+        start_from(network, initial)
+    elif config.init:
+        start_from(network, config.path.parent / config.init)
+
+
+def _last_step(folder: Path) -> int:
+    """Step of the last checkpoint, 0 where there is none."""
+    last = folder / LAST
+    body = read_safely(last) if last.exists() else {}
+    return int(body.get("global_step", 0)) if isinstance(body, dict) else 0
+
+
+def _write_model(folder: Path, network: Network, spec: ModelSpec, seed: int) -> tuple[Path, Agreement]:
     """The ONNX file, written only when it repeats the network on noise over the range of reflectance."""
-    side = 2 * network.config.patch + 5
-    rng = np.random.default_rng(config.seed)
+    least = network.config.patch if isinstance(network, patchcnn.PatchCnn) else network.config.stride_px
+    side = 2 * least + 5
+    rng = np.random.default_rng(seed)
     noise = rng.uniform(0, 1, (2, len(network.config.bands), side, side)).astype(np.float32)
-    content = to_onnx(network, spec_for(network, config))
+    content = to_onnx(network, spec)
     agreement = compare_with_torch(content, network, list(noise))
-    path = folder / f"{config.spec.name}.onnx"
+    path = folder / f"{spec.name}.onnx"
     beside = path.with_name(f".{path.name}.part")
     beside.write_bytes(content)
     beside.replace(path)
     return path, agreement
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Set how many threads torch has, and put it back afterwards."""
+    before = torch.get_num_threads()
+    if count:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager
@@ -163,7 +282,7 @@ def _folder(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as err:
-        if isinstance(err, OutputError):
+        if isinstance(err, InputError):
             raise
         raise OutputError(
             f"{folder}: cannot write the trained model: {err.strerror or err}; choose another folder"
