@@ -1,5 +1,7 @@
 """GeoTIFF of named bands: names, radiometry, provenance, place, nodata."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 import rasterio
@@ -262,3 +264,44 @@ def test_sniffing(tmp_path):
     assert geotiff.sniff(path.rename(tmp_path / "no suffix"))
     assert not geotiff.sniff(tmp_path)
     assert not geotiff.sniff(tmp_path / "absent.tif")
+
+
+def test_tags_of_a_stack_say_who_took_it(tmp_path):
+    tags = {
+        "SENSOR": "S2B",
+        "LEVEL": "L1C",
+        "BASELINE": "05.09",
+        "TILE": "32TQM",
+        "SENSING_TIME": "2024-03-05T12:48:19+02:00",
+        "SUN_ZENITH": "53.25",
+        "SUN_AZIMUTH": "158.5",
+    }
+    values = np.ones((1, 4, 4), np.uint16)
+    path = write_fake_geotiff(tmp_path / "a.tif", values, ("B04",), scale=1e-4, tags=tags)
+    found = open_product(path, OpenOptions()).identity
+    assert (found.satellite, found.baseline, found.tile) == ("S2B", "05.09", "32TQM")
+    assert (found.sun_zenith, found.sun_azimuth) == (53.25, 158.5)
+    assert found.sensing_time == datetime(2024, 3, 5, 10, 48, 19, tzinfo=UTC)
+
+
+def test_tags_that_are_not_of_that_form_are_not_taken(tmp_path):
+    tags = {
+        "BASELINE": "new",
+        "TILE": "Paris",
+        "SENSING_TIME": "noon",
+        "SUN_ZENITH": "200",
+        "SUN_AZIMUTH": "nan",
+    }
+    values = np.ones((1, 4, 4), np.uint16)
+    path = write_fake_geotiff(tmp_path / "a.tif", values, ("B04",), scale=1e-4, tags=tags)
+    found = open_product(path, OpenOptions()).identity
+    assert (found.baseline, found.tile, found.sensing_time) == (None, None, None)
+    assert (found.sun_zenith, found.sun_azimuth) == (None, None)
+
+
+def test_a_tag_can_say_that_numbers_are_reflectance(tmp_path):
+    values = np.full((1, 4, 4), 0.25, np.float32)
+    path = write_fake_geotiff(tmp_path / "a.tif", values, ("B04",), tags={"UNCLOUDED_VALUES": "reflectance"})
+    found = open_product(path, OpenOptions()).radiometry
+    assert (found.offset, found.quantification) == ({"B04": 0.0}, {"B04": 1.0})
+    assert found.origin == "tag UNCLOUDED_VALUES"

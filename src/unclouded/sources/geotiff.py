@@ -1,5 +1,7 @@
 """GeoTIFF of several bands, each named in its description: `B04` or a STAC common name such as `red`."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +14,14 @@ from unclouded.core.product import REFLECTANCE, VALUES_TAG, Identity, Product
 from unclouded.sources import _radiometry
 from unclouded.sources._bands import StackedBand
 from unclouded.sources._delivery import Metadata, of_open_product
+from unclouded.sources._metadata import parse_baseline, parse_time, write_baseline
 from unclouded.sources._options import OpenOptions
 from unclouded.sources._raster import RasterFile, RasterInfo, describe, driver_of, level_grids, raster_file
 from unclouded.sources._sensors import Sensor, band_name, parse_level, parse_sensor
 from unclouded.sources._text import shown
+from unclouded.sources._xml import number
+
+_TILE = re.compile(r"\d{2}[A-Z]{3}", re.ASCII)
 
 
 def sniff(source: object) -> bool:
@@ -68,7 +74,7 @@ def open_product(source: Path, options: OpenOptions) -> Product:
     levels = level_grids(grid, shapes, None)
     lacking = missing(expected_at(level), names) if sensor.is_sentinel2 and level is not None else ()
     return Product(
-        identity=Identity(id=shown(path.stem), sensor=sensor.name, satellite=sensor.satellite, level=level),
+        identity=_identity(shown(path.stem), sensor, level, _tags(info)),
         bands={
             name: StackedBand(
                 file=file,
@@ -125,7 +131,7 @@ def _positions(info: RasterInfo, sensor: Sensor, where: str) -> tuple[dict[str, 
 
 def _provenance(info: RasterInfo, options: OpenOptions) -> tuple[Sensor, str | None, list[str]]:
     """Sensor and level, and a line for what nobody states."""
-    tags = {key.upper(): value.strip() for key, value in info.tags.items()}
+    tags = _tags(info)
     stated = options.sensor or tags.get("SENSOR") or ""
     level = parse_level(shown(options.level or tags.get("LEVEL") or ""))
     notes = []
@@ -134,6 +140,32 @@ def _provenance(info: RasterInfo, options: OpenOptions) -> tuple[Sensor, str | N
     if level is None:
         notes.append("processing level: not stated (tag LEVEL or option)")
     return parse_sensor(shown(stated) or "sentinel-2"), level, notes
+
+
+def _tags(info: RasterInfo) -> dict[str, str]:
+    return {key.upper(): value.strip() for key, value in info.tags.items()}
+
+
+def _identity(name: str, sensor: Sensor, level: str | None, tags: Mapping[str, str]) -> Identity:
+    """Who took it, and when: tags as our stacks have them; what is not of their form is not taken."""
+    baseline = parse_baseline(tags.get("BASELINE"))
+    tile = tags.get("TILE", "")
+    return Identity(
+        id=name,
+        sensor=sensor.name,
+        satellite=sensor.satellite,
+        level=level,
+        baseline=write_baseline(baseline) if baseline else None,
+        tile=tile if _TILE.fullmatch(tile) else None,
+        sensing_time=parse_time(tags.get("SENSING_TIME")),
+        sun_zenith=_angle(tags.get("SUN_ZENITH"), 180),
+        sun_azimuth=_angle(tags.get("SUN_AZIMUTH"), 360),
+    )
+
+
+def _angle(text: str | None, highest: float) -> float | None:
+    value = number(text)
+    return value if value is not None and 0 <= value <= highest else None
 
 
 def _unused(info: RasterInfo, options: OpenOptions) -> list[str]:
