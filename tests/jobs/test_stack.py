@@ -66,7 +66,9 @@ def test_a_stack_reads_back_as_the_product(swath, tmp_path, dtype, tolerance, co
     path = made(swath, tmp_path, dtype=dtype, cog=cog).path
     back, scene = unclouded.open_scene(path), unclouded.open_scene(swath).at(60)
     assert back.bands == scene.bands
-    assert (back.sensor, back.satellite, back.level) == ("sentinel-2", "S2A", "L1C")
+    stated = ("sensor", "satellite", "level", "baseline", "tile", "sensing_time", "sun_zenith", "sun_azimuth")
+    assert [getattr(back, name) for name in stated] == [getattr(scene, name) for name in stated]
+    assert None not in [getattr(back, name) for name in stated]
     assert back.grid == scene.grid
     assert back.id == scene.id
     assert back.warnings == ()
@@ -95,7 +97,7 @@ def test_the_offset_is_that_of_the_product(tmp_path, baseline):
         assert dataset.nodata == 0
         assert dataset.descriptions == NAMES
         assert dataset.tags()["UNCLOUDED_RADIOMETRY"].startswith(f"offset {0 if old else -1000}, ")
-        assert dataset.tags()["UNCLOUDED_BASELINE"] == baseline
+        assert dataset.tags()["BASELINE"] == baseline
 
 
 def test_a_mask_of_the_stack_is_that_of_the_product(product, tmp_path):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC
 from pathlib import Path
 
 import numpy as np
@@ -213,7 +214,8 @@ def _iso(identity: Identity) -> str | None:
     """Sensing time, UTC, as ISO 8601 with Z."""
     if identity.sensing_time is None:
         return None
-    return identity.sensing_time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    moment = identity.sensing_time.astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _one_or_each(values: Mapping[str, float]) -> float | dict[str, float]:

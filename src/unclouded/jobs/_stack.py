@@ -331,20 +331,22 @@ def _tags(scene: Scene, encoding: Encoding, options: StackOptions) -> dict[str, 
     """Whose bands these are, and what was done to them."""
     target = encoding.target
     is_reflectance = set(target.quantification.values()) == {1.0} and set(target.offset.values()) == {0.0}
-    tags = {
+    stated = {
+        "LEVEL": scene.level,
+        "BASELINE": scene.baseline,
+        "TILE": scene.tile,
+        "SENSING_TIME": scene.sensing_time.isoformat() if scene.sensing_time else None,
+        "SUN_ZENITH": scene.sun_zenith,
+        "SUN_AZIMUTH": scene.sun_azimuth,
+        "TIFFTAG_DATETIME": f"{scene.sensing_time:%Y:%m:%d %H:%M:%S}" if scene.sensing_time else None,
+    }
+    return {
         "TIFFTAG_SOFTWARE": f"unclouded {__version__}",
         "SENSOR": scene.satellite or scene.sensor,
         "UNCLOUDED_SOURCE": scene.id,
-        "UNCLOUDED_BASELINE": scene.baseline or "not stated",
         "UNCLOUDED_RADIOMETRY": scene.radiometry.describe(),
         "UNCLOUDED_RESAMPLING": f"{options.resampling}, levels {options.levels}",
         "UNCLOUDED_PAD": f"{options.pad} px, {options.pad_mode}",
         VALUES_TAG: REFLECTANCE if is_reflectance else "DN",
+        **{name: str(value) for name, value in stated.items() if value is not None},
     }
-    if scene.level is not None:
-        tags["LEVEL"] = scene.level
-    if scene.tile is not None:
-        tags["UNCLOUDED_TILE"] = scene.tile
-    if scene.sensing_time is not None:
-        tags["TIFFTAG_DATETIME"] = f"{scene.sensing_time:%Y:%m:%d %H:%M:%S}"
-    return tags
