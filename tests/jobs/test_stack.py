@@ -185,9 +185,10 @@ def test_nearest_is_that_of_gdal_without_overviews(product, original, tmp_path, 
     np.testing.assert_array_equal(read(found.path), read(original("-ovr", "NONE")))
 
 
-def test_the_average_is_that_of_gdal_without_overviews(product, original, tmp_path):
-    found = made(product, tmp_path, bands=STUDY_ORDER, levels="full", dtype="uint16").path
-    np.testing.assert_array_equal(read(found), read(original("-r", "average", "-ovr", "NONE")))
+@pytest.mark.parametrize(("levels", "options"), [("full", ["-ovr", "NONE"]), ("gdal", [])])
+def test_the_average_is_that_of_gdal(product, original, tmp_path, levels, options):
+    found = made(product, tmp_path, bands=STUDY_ORDER, levels=levels, dtype="uint16").path
+    np.testing.assert_array_equal(read(found), read(original("-r", "average", *options)))
 
 
 @pytest.mark.parametrize(("name", "side"), [("B04", 133), ("B04", 57), ("B05", 41), ("B01", 30)])
