@@ -37,12 +37,15 @@ def box_mean(values, halo, mode):
     halo=st.integers(0, 9),
     trim=st.integers(0, 9),
     edge=st.sampled_from(["reflect", "zero"]),
+    threads=st.integers(1, 3),
 )
-def test_windows_equal_the_whole_scene_at_once(array_scene, box_model, height, width, size, halo, trim, edge):
+def test_windows_equal_the_whole_scene_at_once(
+    array_scene, box_model, height, width, size, halo, trim, edge, threads
+):
     """Any window size, halo and margin: each pixel once, and as if the scene had been seen whole."""
     scene = array_scene(height, width)
     model = box_model(halo, margin=max(0, halo - trim))
-    codes, cloud, visits = assembled(scene, model, Windowing(size=size, edge=edge))
+    codes, cloud, visits = assembled(scene, model, Windowing(size=size, edge=edge, threads=threads))
     assert (visits == 1).all()
     mode = "reflect" if edge == "reflect" else "constant"
     expected = box_mean(scene.reflectance[0], halo, mode)

@@ -35,8 +35,11 @@ def bundled_models() -> tuple[str, ...]:
     )
 
 
-def load_model(model: str | Path, *, threads: int = 0) -> Model:
+def load_model(model: str | Path, *, threads: int = 1) -> Model:
     """The model of that name, or in that file, ready to run.
+
+    Args:
+        threads: of one operator of the network; `predict` runs windows side by side instead.
 
     Raises:
         ModelError: no such model, or a file that unclouded did not make.
@@ -61,6 +64,15 @@ def load_model(model: str | Path, *, threads: int = 0) -> Model:
             f"{'one without any' if session.takes_presence else 'bands and no input'}; export it again"
         )
     return Model(spec=spec, sha256=hashlib.sha256(content).hexdigest(), session=session)
+
+
+def read_model(model: str | Path) -> bytes:
+    """Content of the model of that name, or in that file.
+
+    Raises:
+        ModelError: no such model.
+    """
+    return _read(model)[0]
 
 
 def _read(model: str | Path) -> tuple[bytes, str]:

@@ -1,6 +1,7 @@
 """Windows over a scene: read with a halo, run, cut the halo off. Exact, whatever the window size."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -27,7 +28,7 @@ class Windowing:
     """What the network sees past the scene's edge: the scene mirrored, or zero reflectance as the
     original study had it."""
     threads: int = 1
-    """Bands decoded at the same time."""
+    """Bands decoded, and windows run, at the same time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,17 +67,22 @@ def predict(
             f"window size: expected a multiple of {spec.stride_px} for {spec.name}, found {windowing.size}"
         )
     presence = _presence(scene, spec)
-    for strip in _strips(scene.grid.shape, windowing.size, region):
-        reflectance, reading = _read_strip(scene, spec, presence, strip, windowing)
-        for part in tiled(strip.shape, windowing.size):
-            window = replace(part, row_off=strip.row_off, col_off=strip.col_off + part.col_off)
-            inputs = reflectance[:, :, part.col_off : part.col_end + 2 * spec.halo_px]
-            yield Prediction(
-                window=window,
-                probabilities=_run(model, inputs, presence, part.shape),
-                reading=_cut(reading, part),
-                presence=presence,
-            )
+    with ThreadPoolExecutor(max(1, windowing.threads)) as pool:
+        for strip in _strips(scene.grid.shape, windowing.size, region):
+            reflectance, reading = _read_strip(scene, spec, presence, strip, windowing)
+            parts = tuple(tiled(strip.shape, windowing.size))
+            # a window a thread: one window on all threads leaves them waiting for each other
+            running = [
+                pool.submit(_run, model, _with_halo(reflectance, part, spec), presence, part.shape)
+                for part in parts
+            ]
+            for part, result in zip(parts, running, strict=True):
+                yield Prediction(
+                    window=replace(part, row_off=strip.row_off, col_off=strip.col_off + part.col_off),
+                    probabilities=result.result(),
+                    reading=_cut(reading, part),
+                    presence=presence,
+                )
 
 
 def to_codes(prediction: Prediction, spec: ModelSpec) -> npt.NDArray[np.uint8]:
@@ -141,6 +147,11 @@ def _pad(
     top, left = inner.row_off - grown.row_off, inner.col_off - grown.col_off
     out[:, top : top + inner.height, left : left + inner.width] = values
     return out
+
+
+def _with_halo(strip: npt.NDArray[np.float32], part: Window, spec: ModelSpec) -> npt.NDArray[np.float32]:
+    """The part of a padded strip that a window's network sees: (band, y, x)."""
+    return strip[:, :, part.col_off : part.col_end + 2 * spec.halo_px]
 
 
 def _run(
