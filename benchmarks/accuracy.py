@@ -26,7 +26,7 @@ from typing import Any
 import onnxruntime as ort
 from _accuracy import diagram, pixbox, surfaces, tables
 from _accuracy.bars import BARS
-from _accuracy.scores import Score, groups, per_scene, score, summary
+from _accuracy.scores import Score, answered, groups, per_scene, score, summary
 from _accuracy.subjects import Subject, chips, cloudsen12plus, images, members
 from _accuracy.surfaces import Ground, grounds_of_chips
 from _accuracy.systems import System, model_systems, peer_systems
@@ -152,9 +152,10 @@ def _judge_system(subjects: Sequence[Subject], system: System, tolerance: int) -
         if found is not None:
             scores.append(found)
     progress(f"{system.name}: {len(scores)} of {len(subjects)} scenes in {time.perf_counter() - start:.0f} s")
+    tasks = answered(scores)
     return {
-        "groups": {name: summary(of) for name, of in groups(scores).items()},
-        "scenes": {one.subject.id: per_scene(one) for one in scores},
+        "groups": {name: summary(of, tasks) for name, of in groups(scores).items()},
+        "scenes": {one.subject.id: per_scene(one, tasks) for one in scores},
     }
 
 

@@ -93,9 +93,27 @@ def _source(subject: Subject) -> str:
     return subject.source if subject.train_ok else f"{subject.source} (compare-only)"
 
 
-def summary(scores: Sequence[Score]) -> dict[str, Any]:
-    """Task -> counts, metrics of pixels and over scenes with their intervals, and calibration."""
-    return {name: _of_task(scores, _BY_NAME[name]) for name in SHOWN}
+def summary(scores: Sequence[Score], tasks: Sequence[str] = SHOWN) -> dict[str, Any]:
+    """Task -> counts, metrics of pixels and over scenes with their intervals, and calibration.
+
+    Args:
+        tasks: what the system answers (`answered`); None stands for the others.
+    """
+    return {name: _of_task(scores, _BY_NAME[name]) if name in tasks else None for name in SHOWN}
+
+
+def answered(scores: Iterable[Score]) -> tuple[str, ...]:
+    """Tasks that a system answers: not those to which it says "may be" and never "yes"."""
+    joint = pool(scores).joint
+    said = np.flatnonzero(joint[1:, 1:].sum(axis=0)) + 1
+    found = []
+    for name in SHOWN:
+        positives = class_bits(_BY_NAME[name].positives)
+        yes = (said & ~positives) == 0
+        either = ~yes & ((said & positives) > 0)
+        if yes.any() or not either.any():
+            found.append(name)
+    return tuple(found)
 
 
 def _of_task(scores: Sequence[Score], task: Task) -> dict[str, Any] | None:
@@ -157,11 +175,11 @@ def pool(scores: Iterable[Score]) -> Counts:
     return sum((one.counts for one in scores), no_counts())
 
 
-def per_scene(score: Score) -> dict[str, Any]:
-    """The counts of each task that the subject's labels answer."""
+def per_scene(score: Score, tasks: Sequence[str] = SHOWN) -> dict[str, Any]:
+    """The counts of each task that the system and the subject's labels answer."""
     return {
         name: asdict(score.counts.confusion(_BY_NAME[name]))
-        for name in SHOWN
+        for name in tasks
         if answers(score.subject.legend, _BY_NAME[name]) and sure(score.counts, _BY_NAME[name])
     }
 

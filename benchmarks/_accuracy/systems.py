@@ -34,6 +34,10 @@ class Verdict:
     """Task -> probability of yes (y, x); empty where the system gives none."""
 
 
+Known = dict[tuple[str, str, Grid, tuple[str, ...]], Verdict]
+"""Scene, level, grid and bands -> what a peer said of them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class System:
     """A way to mask, at a spacing."""
@@ -79,10 +83,18 @@ def peer_systems(name: str, *, threads: int = 0) -> list[System]:
     """A peer as each of its variants, at the spacing that it was made for and at the image's own."""
     module = registry.find(peers.__name__, name)
     spacings = (None,) if module.GSD_M is None else (module.GSD_M, None)
-    return [_peer(name, module, variant, gsd, threads) for variant in module.VARIANTS for gsd in spacings]
+    known: Known = {}
+    return [
+        _peer(name, module, variant, gsd, threads=threads, known=known)
+        for variant in module.VARIANTS
+        for gsd in spacings
+    ]
 
 
-def _peer(name: str, module: ModuleType, variant: str, gsd: float | None, threads: int) -> System:
+def _peer(
+    name: str, module: ModuleType, variant: str, gsd: float | None, *, threads: int, known: Known
+) -> System:
+    """One variant at one spacing; `known` keeps answers, since variants meet on images of few bands."""
     opened: dict[str, peers.Run] = {}
 
     def run(scene: Scene, _: str) -> Verdict | None:
@@ -92,7 +104,11 @@ def _peer(name: str, module: ModuleType, variant: str, gsd: float | None, thread
         level = scene.level or ""
         if level not in opened:
             opened[level] = module.open_peer(variant, level=level, threads=threads)
-        return _run_peer(opened[level], module.LEGEND, bands, scene, gsd)
+        work = coarsened(scene, gsd)
+        key = scene.id, level, work.grid, bands
+        if key not in known:
+            known[key] = _run_peer(opened[level], module.LEGEND, bands, work)
+        return _on_pixels(known[key], work.grid, scene.grid)
 
     return System(name=f"{name} {variant} {_at(gsd)}", version=module.version(), run=run)
 
@@ -138,16 +154,11 @@ def _fits(spec: ModelSpec, scene: Scene) -> bool:
     return level in spec.levels and not missing(needed, scene.bands)
 
 
-def _run_peer(
-    run: peers.Run, legend: Legend, bands: tuple[str, ...], scene: Scene, gsd: float | None
-) -> Verdict:
-    work = coarsened(scene, gsd)
-    reading = work.read(bands)
+def _run_peer(run: peers.Run, legend: Legend, bands: tuple[str, ...], scene: Scene) -> Verdict:
+    reading = scene.read(bands)
     answer = run(dict(zip(bands, reading.reflectance, strict=True)))
     sets = np.where(reading.valid, to_sets(answer.codes, legend), np.uint8(0))
-    return _on_pixels(
-        Verdict(sets=sets, probability=_of_tasks(answer.probabilities, legend)), work.grid, scene.grid
-    )
+    return Verdict(sets=sets, probability=_of_tasks(answer.probabilities, legend))
 
 
 def _of_tasks(shares: Mapping[int, Floats], legend: Legend) -> dict[str, Floats]:

@@ -1,6 +1,7 @@
 """Results as text, for a terminal and for Markdown alike."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 TITLES = {
@@ -60,26 +61,33 @@ def _row(group: str, system: str, found: Mapping[str, Any] | None) -> list[str] 
 
 def grounds(rows: Sequence[Mapping[str, Any]], names: Sequence[str], *, what: str) -> Iterable[str]:
     """Cloud-free images: per cent called `cloud` (or `shadow`), a column a system."""
-    yield from markdown(
-        ["image", "surface", "level", "bands", *names],
-        [
-            [row["id"], row["surface"], row["level"] or "", str(row["bands"])]
-            + [_percent((row["systems"][name] or {}).get(what)) for name in names]
-            for row in rows
-        ],
-    )
+    shares = [[(row["systems"][name] or {}).get(what) for name in names] for row in rows]
+    lines = [
+        [row["id"], row["surface"], row["level"] or "", str(row["bands"]), *map(_percent, values)]
+        for row, values in zip(rows, shares, strict=True)
+    ]
+    for title, of in (("mean of images", fmean), ("worst", max)):
+        lines.append([title, "", "", "", *_over(shares, len(names), of)])
+    yield from markdown(["image", "surface", "level", "bands", *names], lines)
 
 
 def overcast(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterable[str]:
     """Overcast images: per cent called cloud."""
-    yield from markdown(
-        ["image", "m", "window", *names],
-        [
-            [row["id"], f"{row['gsd_m']:g}", str(row["window"])]
-            + [_percent(row["systems"][name]) for name in names]
-            for row in rows
-        ],
-    )
+    shares = [[row["systems"][name] for name in names] for row in rows]
+    lines = [
+        [row["id"], f"{row['gsd_m']:g}", str(row["window"]), *map(_percent, values)]
+        for row, values in zip(rows, shares, strict=True)
+    ]
+    for title, of in (("mean of rows", fmean), ("least", min)):
+        lines.append([title, "", "", *_over(shares, len(names), of)])
+    yield from markdown(["image", "m", "window", *names], lines)
+
+
+def _over(shares: Sequence[Sequence[float | None]], of: Callable[[Sequence[float]], float]) -> Iterable[str]:
+    """One figure a system over the rows that it could do."""
+    for values in zip(*shares, strict=True):
+        able = [value for value in values if value is not None]
+        yield _percent(of(able) if able else None)
 
 
 def points(report: Mapping[str, Any]) -> Iterable[str]:

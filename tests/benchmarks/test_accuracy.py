@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import rasterio
 from _accuracy import diagram, pixbox, surfaces, tables
-from _accuracy.scores import answers, score, sure, thin_found
+from _accuracy.scores import answered, answers, score, sure, thin_found
 from _accuracy.subjects import chips, cloudsen12plus
 from _accuracy.systems import System, Verdict, _peer, coarsened, peer_systems
 from affine import Affine
@@ -113,6 +113,15 @@ def test_a_set_is_asked_only_what_it_marks(legend, expected):
     assert {name for name in asked if answers(LEGENDS[legend], TASK[name])} == expected
 
 
+def test_a_system_that_says_may_be_and_never_yes_does_not_answer(chip_folder):
+    subject = next(one for one in chips(chip_folder) if one.id == "l8biome/Snow_00_1")
+    (floor,) = peer_systems("thresholds")
+    assert answered([score(floor, subject)]) == ("cloud", "cloud_shadow", "cloud_or_shadow")
+    # one that tells thin cloud, and sees none here, answers with no
+    assert "thin_cloud" in answered([score(says(frozenset({CLEAR})), subject)])
+    assert "thin_cloud" not in answered([score(says(CLOUD), subject)])
+
+
 def test_a_system_that_knows_no_thin_cloud_is_not_asked_for_it():
     thin, cloud = class_bits(frozenset({THIN})), class_bits(CLOUD)
     counts = count(np.full((4, 4), thin, np.uint8), np.full((4, 4), cloud, np.uint8))
@@ -144,7 +153,7 @@ def test_a_coarser_answer_lands_on_the_pixels_it_covers():
         choose=lambda *_: ("B03", "B04", "B08"),
         open_peer=lambda *_, **__: run,
     )
-    verdict = _peer("made", module, "only", 30.0, 1).run(scene(dn), "a")
+    verdict = _peer("made", module, "only", 30.0, threads=1, known={}).run(scene(dn), "a")
     assert asked == [(2, 3)]
     expected = np.zeros((7, 9), bool)
     expected[3:, 3:6] = True  # the last row lies past the coarse grid, and takes the nearest
