@@ -44,11 +44,20 @@ class Encoding:
 
     def encode(self, numbers: Numbers, names: Sequence[str]) -> npt.NDArray[np.generic]:
         """(band, y, x) as written."""
-        values = self._values(numbers.dn, names)
+        out = np.empty(numbers.dn.shape, self.file_dtype)
+        for position in range(len(names)):  # one at a time: all at once would take their memory many times
+            one = slice(position, position + 1)
+            out[one] = self._encoded(numbers.dn[one], numbers.valid[one], names[one])
+        return out
+
+    def _encoded(
+        self, dn: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], names: Sequence[str]
+    ) -> npt.NDArray[np.float32]:
+        values = self._values(dn, names)
         if self.dtype == "uint16":
-            whole = np.floor(values + (0.5 + _TIE_SLACK))  # ties go up, as GDAL has them
-            return np.where(numbers.valid, np.clip(whole, _LEAST, _MOST), DN_NODATA).astype(np.uint16)
-        return np.where(numbers.valid, values, np.float32(self.nodata))
+            whole = np.floor(values + np.float32(0.5 + _TIE_SLACK))  # ties go up, as GDAL has them
+            return np.where(valid, np.clip(whole, _LEAST, _MOST), np.float32(DN_NODATA))
+        return np.where(valid, values, np.float32(self.nodata))
 
     def _values(self, dn: npt.NDArray[np.float32], names: Sequence[str]) -> npt.NDArray[np.float32]:
         if self.target == self.source:
@@ -60,7 +69,12 @@ class Encoding:
 
     def lost(self, numbers: Numbers, names: Sequence[str]) -> int:
         """How many numbers that were seen cannot be told from nodata, or do not fit."""
-        values = self._values(numbers.dn, names)[numbers.valid]
+        return sum(
+            self._lost(self._values(numbers.dn[k : k + 1], names[k : k + 1])[numbers.valid[k : k + 1]])
+            for k in range(len(names))
+        )
+
+    def _lost(self, values: npt.NDArray[np.float32]) -> int:
         match self.dtype:
             case "float32":
                 return 0

@@ -27,6 +27,8 @@ REPORT = "stack.json"
 """Name of the report file: `run.json` is that of masks."""
 _THREADS = 4
 """Bands decoded at a time, at most: each holds a strip of its own source in memory."""
+_STRIP_SAMPLES = 16_000_000
+"""Numbers of all bands in a strip, about: 64 MB."""
 _SOURCE_ROWS = 1024
 """Rows of the source that a strip may span, about: a row of JPEG 2000 tiles at 10 m."""
 
@@ -279,10 +281,17 @@ class _Plan:
         """Strips as they are written, counted and reported as they pass."""
         progress(self.scene.id, 0.0)
         rows_done = 0
-        for strip in strips(self.cut, _strip_rows(self.scene)):
+        for strip in strips(self.cut, self._strip_rows()):
             yield strip.place, self._part(strip, tally)
             rows_done += strip.place.height
             progress(self.scene.id, rows_done / self.cut.outer.height)
+
+    def _strip_rows(self) -> int:
+        """Rows of a strip: a block's, fewer where they are many samples here or many rows of the source."""
+        finest = min(reader.grid.pixel_size for reader in self.scene.product.bands.values())
+        of_source = _SOURCE_ROWS * finest / self.scene.pixel_size
+        of_samples = _STRIP_SAMPLES / (len(self.names) * self.cut.outer.width)
+        return max(1, min(BLOCK, int(of_source), int(of_samples)))
 
     def _part(self, strip: Strip, tally: "_Tally") -> npt.NDArray[np.generic]:
         if strip.source is None:
@@ -303,12 +312,6 @@ class _Tally:
     """Pixels that every band has."""
     lost: int = 0
     """Numbers that the file cannot hold."""
-
-
-def _strip_rows(scene: Scene) -> int:
-    """Rows of a strip: a block's, fewer where each stands for many of the source."""
-    finest = min(reader.grid.pixel_size for reader in scene.product.bands.values())
-    return max(1, min(BLOCK, int(_SOURCE_ROWS * finest / scene.pixel_size)))
 
 
 def _layout(
