@@ -83,10 +83,12 @@ def overcast(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterabl
     yield from markdown(["image", "m", "window", *names], lines)
 
 
-def _over(shares: Sequence[Sequence[float | None]], of: Callable[[Sequence[float]], float]) -> Iterable[str]:
+def _over(
+    shares: Sequence[Sequence[float | None]], systems: int, of: Callable[[Sequence[float]], float]
+) -> Iterable[str]:
     """One figure a system over the rows that it could do."""
-    for values in zip(*shares, strict=True):
-        able = [value for value in values if value is not None]
+    for at in range(systems):
+        able = [row[at] for row in shares if row[at] is not None]
         yield _percent(of(able) if able else None)
 
 
