@@ -59,7 +59,7 @@ def test_valid_samples_do_not_depend_on_what_lies_outside_the_swath(tmp_path_fac
 
 def _away_from_rim(shape):
     inside = np.zeros(shape, bool)
-    inside[2:-2, 2:-2] = True
+    inside[4:-4, 4:-4] = True  # the reach: a wedge thinner than the support leaves no zero there
     return inside
 
 
@@ -98,6 +98,28 @@ def test_single_zeros_spoil_themselves_alone():
     np.testing.assert_array_equal(untouched_by_zeros(dn, reach=4), dn > 0)
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize(("length", "seen"), [(11, False), (12, True), (30, True)])
+def test_lines_of_zeros_are_gaps(axis, length, seen):
+    dn = np.full((50, 50), 3000)
+    dn[10 : 10 + length, 25] = 0
+    valid = untouched_by_zeros(dn if axis == 0 else dn.T, reach=4)
+    valid = valid if axis == 0 else valid.T
+    assert bool(valid[15, 24]) != seen
+    assert valid[15, 20]
+    assert not valid[15, 25]
+
+
+def test_lines_may_lean_and_need_not_be_zero_where_there_is_an_offset():
+    rows = np.arange(50)
+    dn = np.full((50, 50), 3000)
+    dn[rows, 10 + rows // 4] = 850
+    assert untouched_by_zeros(dn, reach=4).all()
+    valid = untouched_by_zeros(dn, reach=4, floor=900)
+    assert not valid[rows, 10 + rows // 4].any()
+    assert valid[:, 40:].all()
+
+
 def test_areas_of_zeros_spoil_their_surroundings_and_what_hangs_on_them():
     dn = np.full((40, 60), 300)
     dn[:, :10] = 0
@@ -118,6 +140,7 @@ def test_areas_of_zeros_spoil_their_surroundings_and_what_hangs_on_them():
 def test_a_window_with_its_context_decides_as_the_whole_does(seed, row, col, side, reach):
     rng = np.random.default_rng(seed)
     dn = np.where(grown(rng.random((72, 72)) < 0.004, 4) | (rng.random((72, 72)) < 0.02), 0, 500)
+    dn[np.arange(72), (rng.integers(0, 60) + np.arange(72) // 5) % 72] = 0  # a gap that leans
     window = Window(row_off=row, col_off=col, height=side, width=side)
     around = window.grown(context_of(reach)).clipped(dn.shape)
     part = untouched_by_zeros(dn[around.slices], reach=reach)

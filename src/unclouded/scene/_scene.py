@@ -50,6 +50,8 @@ class Scene:
     """Grid of the readings; None: that of the finest band."""
     resampling: Resampling = "average"
     """How bands come to that grid: `average` by area, or `nearest` pixel."""
+    exact: bool = False
+    """Whether every band is read at its full resolution, where nodata are exactly the zeros of the file."""
     notes: tuple[str, ...] = ()
     """Warnings that came after opening."""
 
@@ -128,10 +130,15 @@ class Scene:
         """What a user should know, one line each."""
         return self.product.warnings + self.notes
 
-    def at(self, pixel_size: float, *, resampling: Resampling = "average") -> "Scene":
+    def at(self, pixel_size: float, *, resampling: Resampling = "average", exact: bool = False) -> "Scene":
         """The scene over the same extent with pixels of another size, m.
 
         A source that is coarser than asked for stays at its own spacing, and `warnings` say so.
+
+        Args:
+            exact: average the full resolution. By itself a JPEG 2000 is decoded at the coarsest level that
+                is fine enough, where thin gaps are mixed into their neighbours and may go unseen: below 16 px
+                of full resolution at level 2, or some 6 px where DN carry an offset (docs/decisions/0009).
 
         Raises:
             OptionError: not a size.
@@ -146,8 +153,9 @@ class Scene:
                 f"{self.id}: {pixel_size:g} m asked for, the source has {native.pixel_size:g} m; "
                 "it stays at its own spacing"
             )
-            return replace(self, target=native, resampling=resampling, notes=(note,))
-        return replace(self, target=native.scaled_to(pixel_size), resampling=resampling, notes=())
+            return replace(self, target=native, resampling=resampling, exact=exact, notes=(note,))
+        target = native.scaled_to(pixel_size)
+        return replace(self, target=target, resampling=resampling, exact=exact, notes=())
 
     def read(self, bands: Sequence[str], window: Window | None = None, *, threads: int = 1) -> Reading:
         """Reflectance and validity of a window, the same to the bit however the scene is cut into windows.
@@ -205,7 +213,8 @@ class Scene:
         return resample(samples.dn, samples.valid, steps, window)
 
     def _plan(self, reader: BandReader) -> Plan:
-        return plan(reader.levels, self.grid, resampling=self.resampling)
+        levels = reader.levels[:1] if self.exact else reader.levels
+        return plan(levels, self.grid, resampling=self.resampling)
 
     def check_bands(self, names: Sequence[str]) -> None:
         """Pass where the scene has all of these bands.

@@ -28,6 +28,8 @@ class FileBand:
     """Grids of the resolution levels, finest first."""
     nodata: float | None = None
     """The file's own nodata value."""
+    floor: float = 0.0
+    """DN at or below which no sample is real: below it, the wavelet has mixed nodata in."""
 
     @property
     def grid(self) -> Grid:
@@ -48,7 +50,7 @@ class FileBand:
         reach = reach_of_wavelet(reversible=header.reversible) if header else _REACH_OF_OVERVIEW
         around = window.grown(context_of(reach)).clipped(self.levels[level].shape)
         dn = read_window(self.file, 1, around, level)
-        valid = untouched_by_zeros(dn, reach=reach) & self._usable(dn)
+        valid = untouched_by_zeros(dn, reach=reach, floor=self.floor) & self._usable(dn)
         inside = _inside(window, around)
         return Samples(dn=dn[inside], valid=valid[inside])
 

@@ -1,7 +1,7 @@
 """A granule's band files: opened, placed, and looked at for what a user should know."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from affine import Affine
 
@@ -53,10 +53,19 @@ def open_bands(tree: Tree, paths: Mapping[str, BandPath]) -> BandSet:
     return BandSet(files=files, infos=infos, gsds=gsds, damaged=tuple(damaged))
 
 
-def readers(bands: BandSet, tile: Mapping[int, Grid]) -> dict[str, FileBand]:
-    """Bands in their place: the raster's own, else that of the tile grids (gsd, m -> grid)."""
+def readers(
+    bands: BandSet, tile: Mapping[int, Grid], floor: Mapping[str, float] | None = None
+) -> dict[str, FileBand]:
+    """Bands in their place: the raster's own, else that of the tile grids (gsd, m -> grid).
+
+    Args:
+        floor: band -> DN at or below which no sample is real.
+    """
     return {
-        name: _reader(file, bands.infos[name], _place(bands.gsds[name], bands.infos[name].grid, tile))
+        name: replace(
+            _reader(file, bands.infos[name], _place(bands.gsds[name], bands.infos[name].grid, tile)),
+            floor=(floor or {}).get(name, 0.0),
+        )
         for name, file in bands.files.items()
     }
 

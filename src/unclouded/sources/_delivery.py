@@ -13,6 +13,7 @@ from unclouded.core.product import Identity, Product
 from unclouded.core.radiometry import Radiometry
 from unclouded.sources._bandset import BandSet, open_bands, pixel_warnings, readers
 from unclouded.sources._layout import BandPath
+from unclouded.sources._nodata import floor_of
 from unclouded.sources._tree import Tree
 
 
@@ -62,7 +63,9 @@ def opened(delivery: Delivery, bands: BandSet | None = None) -> Product:
     if isinstance(delivery.radiometry, RadiometryError):
         raise delivery.radiometry
     bands = bands or open_bands(delivery.tree, delivery.paths)
-    placed = readers(bands, delivery.tile)
+    level = delivery.identity.level
+    floor = {name: floor_of(offset, level) for name, offset in delivery.radiometry.offset.items()}
+    placed = readers(bands, delivery.tile, floor)
     lacking = missing(_expected(delivery), placed)
     return Product(
         identity=delivery.identity,

@@ -12,6 +12,22 @@ SPREAD_PX = 8
 a swath and that of the tile. Bounded, so that a window's surroundings are."""
 
 
+LINE_PX = 12
+"""They are a gap, too, where they run on for so many samples, up and down or across, ..."""
+LEAN_PX = 2
+"""... straying by at most this many to either side: swaths lean by some 14 degrees."""
+_IMPOSSIBLE = {"L1C": 0.9}
+_UNLIKELY = 0.5
+"""Share of an offset below which no sample is real, and lines of them have zeros mixed in. With -1000: a
+reflectance of -0.01 at the top of the atmosphere; of -0.05 at the surface, where correction for the
+atmosphere goes below 0 over dark water and shadow."""
+
+
+def floor_of(offset: float, level: str | None) -> float:
+    """DN at or below which no sample of a level is real; 0 where there is no offset."""
+    return max(0.0, -offset) * _IMPOSSIBLE.get(level or "", _UNLIKELY)
+
+
 def reach_of_wavelet(*, reversible: bool) -> int:
     """How far nodata reaches into valid samples of any coarser level, in samples of that level.
 
@@ -24,28 +40,63 @@ def reach_of_wavelet(*, reversible: bool) -> int:
     return 4 if reversible else 8
 
 
-def untouched_by_zeros(dn: npt.NDArray[np.generic], *, reach: int) -> Bool:
+def untouched_by_zeros(dn: npt.NDArray[np.generic], *, reach: int, floor: float = 0.0) -> Bool:
     """Samples of a wavelet level that no nodata has touched. (y, x) -> bool (y, x).
 
     A sample of 0 is unusable. Zeros that fill 3 x 3 samples, and those that hang together with them, are
-    the outside of the swath and spoil all that lies within `reach` of them. Fewer zeros do not: beside
-    a bright cloud the low-pass dips below 0 over dark water and is clipped there. What lies outside of
-    the array counts as zero.
-    Nodata narrower than the wavelet's support (13 px of full resolution at level 2) leaves no zero
-    and is not seen here.
+    the outside of the swath and spoil all that lies within `reach` of them; so do lines of samples at or
+    below the floor, which are gaps in it. Fewer zeros do not: beside a bright cloud the low-pass dips
+    below 0 over dark water and is clipped there. What lies outside of the array counts as zero.
+    A gap narrower than the wavelet's support (13 px of full resolution at level 2) leaves no zero, and
+    is seen only as far as it brings samples below the floor.
+
+    Args:
+        floor: DN at or below which no sample is real; 0 where there is no offset.
     """
-    zero = dn == 0
-    if not zero.any():
+    low = np.less_equal(dn, floor)
+    if not low.any():
         return np.ones(dn.shape, np.bool_)
+    zero = dn == 0
     area = ~grown(~zero, CORE_PX)
     for _ in range(CORE_PX + SPREAD_PX):
         area = grown(area, 1) & zero
-    return np.asarray(~(zero | grown(area, reach)))
+    spoiled = grown(area, reach)
+    # what is low beside the swath's edge is no gap of its own
+    gaps = lines_of(low & ~spoiled)
+    return np.asarray(~(zero | spoiled | grown(gaps, reach)))
+
+
+def lines_of(low: Bool) -> Bool:
+    """Those of the samples that lie in a line of at least LINE_PX, upright or level, leaning a little."""
+    upright = _runs(_grown_along(low, LEAN_PX, 1), 0)
+    level = _runs(_grown_along(low, LEAN_PX, 0), 1)
+    return np.asarray(low & (upright | level))
+
+
+def _runs(mask: Bool, axis: int) -> Bool:
+    """Where the mask runs on for LINE_PX along an axis; beyond the array it does."""
+    shape = list(mask.shape)
+    shape[axis] = LINE_PX - 1
+    rim = np.ones(shape, np.bool_)
+    counts = np.cumsum(np.concatenate([rim, mask, rim], axis=axis, dtype=np.int32), axis=axis)
+    zeros = np.zeros_like(np.take(counts, [0], axis=axis))
+    sums = np.concatenate([zeros, counts], axis=axis)
+    begins = (_from(sums, LINE_PX, axis) - _until(sums, LINE_PX, axis)) == LINE_PX
+    started = np.concatenate([zeros, np.cumsum(begins, axis=axis, dtype=np.int32)], axis=axis)
+    return np.asarray((_from(started, LINE_PX, axis) - _until(started, LINE_PX, axis)) > 0)
+
+
+def _from(array: npt.NDArray[np.int32], count: int, axis: int) -> npt.NDArray[np.int32]:
+    return array[count:] if axis == 0 else array[:, count:]
+
+
+def _until(array: npt.NDArray[np.int32], count: int, axis: int) -> npt.NDArray[np.int32]:
+    return array[:-count] if axis == 0 else array[:, :-count]
 
 
 def context_of(reach: int) -> int:
     """How many px around a window decide over its pixels."""
-    return reach + SPREAD_PX + 2 * CORE_PX
+    return 2 * reach + LINE_PX - 1 + LEAN_PX + SPREAD_PX + 2 * CORE_PX
 
 
 def grown(mask: Bool, radius: int) -> Bool:

@@ -10,7 +10,7 @@ import rasterio.shutil
 from affine import Affine
 from rasterio.io import MemoryFile
 
-from unclouded.core.bands import band
+from unclouded.core.bands import SENTINEL2, band
 from unclouded.testing.products import (
     CORNER,
     CRS,
@@ -93,11 +93,9 @@ def _product_path(fake: FakeSafe) -> str:
 Dialect = str
 """How an item writes what it says: `earth-search-v1`, `earth-search-v0`, `planetary-computer`, `cdse`."""
 
-_WORDS = {
-    "B01": "coastal", "B02": "blue", "B03": "green", "B04": "red", "B05": "rededge1", "B06": "rededge2",
-    "B07": "rededge3", "B08": "nir", "B8A": "nir08", "B09": "nir09", "B10": "cirrus", "B11": "swir16",
-    "B12": "swir22",
-}  # fmt: skip
+_RED_EDGE = {"rededge071": "rededge1", "rededge075": "rededge2", "rededge078": "rededge3"}
+_WORDS = {item.name: _RED_EDGE.get(item.common_name, item.common_name) for item in SENTINEL2}
+"""As Earth Search calls its assets."""
 
 
 def write_fake_cogs(folder: Path, fake: FakeSafe, *, block: int = 128) -> dict[str, str]:
@@ -230,4 +228,4 @@ def _asset(
 
 def _common(name: str) -> str:
     """As STAC 1.0 has it: one word for three bands of the red edge."""
-    return "rededge" if name in {"B05", "B06", "B07"} else _WORDS[name]
+    return "rededge" if _WORDS[name].startswith("rededge") else _WORDS[name]
