@@ -115,7 +115,7 @@ def _source_options(command: Command) -> Command:
 @click.option(
     "--bands",
     metavar="B02,B03,…",
-    help="In this order; `study`: all 13 as the original study has them, B8A last. Default: all there are.",
+    help="In this order; `study`: all 13 in that of the original study, by file name. Default: all there are.",
 )
 @_place_options
 @click.option(
@@ -157,7 +157,7 @@ def command(
     \b
     Examples:
       unclouded stack *.SAFE -o stacks
-      unclouded stack S2A_MSIL1C_….SAFE -o stacks --gsd 20 --bands B02,B03,B04,B8A --dtype uint16 --cog
+      unclouded stack S2A_MSIL1C_….SAFE -o stacks --gsd 20 --bands B02,B03,B04,B11 --dtype uint16 --cog
       unclouded stack *.zip -o stacks --bounds 11.2,46.1,11.6,46.4 --bounds-crs EPSG:4326
 
     \b
