@@ -115,7 +115,7 @@ def _source_options(command: Command) -> Command:
 @click.option(
     "--bands",
     metavar="B02,B03,…",
-    help="In this order; `study`: all 13 in that of the original study, by file name. Default: all there are.",
+    help="In this order; `study`: all 13, in that of the original study. Default: all there are.",
 )
 @_place_options
 @click.option(
