@@ -205,10 +205,19 @@ def test_pixels_outside_of_the_source_are_invalid():
 
 
 def test_the_coarsest_level_that_is_as_fine_as_the_target_is_read():
-    levels = tuple(grid(-(-1098 // 2**k), -(-1098 // 2**k), 10 * 2**k) for k in range(5))
+    """Of a wavelet's, whose samples begin ahead of the image."""
+    levels = tuple(grid(-(-1098 // 2**k), -(-1098 // 2**k), 10 * 2**k, x=-5 * (2**k - 1)) for k in range(5))
     chosen = {size: coarsest_as_fine(levels, grid(9, 9, size)) for size in (5, 10, 19.9, 20, 30, 60, 80, 500)}
     assert chosen == {5: 0, 10: 0, 19.9: 0, 20: 1, 30: 1, 60: 2, 80: 3, 500: 4}
     assert plan(levels, grid(9, 9, 60), resampling="nearest").level == 0
+
+
+def test_of_overviews_the_coarsest_that_fits_whole_into_the_target_is_read():
+    levels = tuple(grid(-(-1098 // 2**k), -(-1098 // 2**k), 10 * 2**k) for k in range(5))
+    chosen = {
+        size: coarsest_as_fine(levels, grid(9, 9, size)) for size in (5, 10, 15, 20, 30, 60, 80, 120, 500)
+    }
+    assert chosen == {5: 0, 10: 0, 15: 0, 20: 1, 30: 0, 60: 1, 80: 3, 120: 2, 500: 1}
 
 
 def test_equal_grids_are_copied():
