@@ -10,11 +10,11 @@ from unclouded.core.classes import CLOUD, SHADOW, class_bits
 from unclouded.core.windows import Window
 from unclouded.scene import Scene
 
-from .scores import rounded
+from .scores import UNSURE, rounded
 from .subjects import Subject
 from .systems import System, Verdict
 
-_CLOUD, _SHADOW = class_bits(CLOUD), 1 << SHADOW
+_CLOUD, _SHADOW = class_bits(CLOUD), class_bits(frozenset({SHADOW}))
 CLEAR_LABEL, OVERCAST_LABEL = 0.0, 0.99
 """Share of cloud in a label at which a chip counts as cloud-free, and as overcast."""
 GSDS = (None, 20.0, 60.0)
@@ -33,16 +33,20 @@ class Ground:
     open: Callable[[], Scene]
 
 
-def shares(verdict: Verdict) -> dict[str, float] | None:
-    """Share of the seen pixels that are called cloud, and shadow; None where none was seen."""
-    seen = verdict.sets > 0
-    pixels = int(seen.sum())
-    if not pixels:
+def shares(verdict: Verdict) -> dict[str, float | None] | None:
+    """Share of the seen pixels that are called cloud, and shadow; None where none was seen.
+
+    A share is None where the system does not tell: of two classes, "no cloud" may be shadow.
+    """
+    seen = verdict.sets[verdict.sets > 0]
+    if not seen.size:
         return None
-    return {
-        name: float((seen & ((verdict.sets & ~np.uint8(bits)) == 0)).sum() / pixels)
-        for name, bits in (("cloud", _CLOUD), ("shadow", _SHADOW))
-    } | {"pixels": float(pixels)}
+    found: dict[str, float | None] = {"pixels": float(seen.size)}
+    for name, bits in (("cloud", _CLOUD), ("shadow", _SHADOW)):
+        may_be = (seen & np.uint8(bits)) > 0
+        sure = may_be & ((seen & ~np.uint8(bits)) == 0)
+        found[name] = float(sure.mean()) if (may_be & ~sure).mean() <= UNSURE else None
+    return found
 
 
 def hard_surfaces(grounds: Sequence[Ground], systems: Sequence[System]) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 from real_images import ArrayBand, scene_of
 
-from unclouded.core.classes import CLEAR, CLOUD, LEGENDS, SHADOW, THICK, THIN, class_bits
+from unclouded.core.classes import CLEAR, CLOUD, LEGENDS, NOT_CLOUD, SHADOW, THICK, THIN, class_bits
 from unclouded.core.counts import TASKS, count
 from unclouded.core.errors import GridError
 from unclouded.core.grid import Grid
@@ -290,6 +290,9 @@ def test_false_clouds_and_shadows_are_shares_of_what_was_seen():
     assert row["systems"]["thresholds braaten native"] == {"cloud": 0.0, "shadow": 0.0, "pixels": 50.0}
     (row,) = surfaces.hard_surfaces([ground], [says(CLOUD)])
     assert row["systems"]["always"]["cloud"] == 1.0
+    # of two classes: what is no cloud may be shadow
+    (row,) = surfaces.hard_surfaces([ground], [says(NOT_CLOUD)])
+    assert (row["systems"]["always"]["cloud"], row["systems"]["always"]["shadow"]) == (0.0, None)
 
 
 def test_a_diagram_shows_each_bin_where_it_was_found(tmp_path):
