@@ -174,7 +174,7 @@ def test_another_network_s_checkpoint_is_named(unet_set, tmp_path):
     with pytest.raises(ModelError, match=r"last\.ckpt.*widths=\(16, 12\).*widths=\(8, 12\)"):
         train(wider, tmp_path / "out", resume=True)
     with pytest.raises(ModelError, match=r"checkpoint\.pt.*widths \(8, 12\), not \(16, 12\)"):
-        train(wider, tmp_path / "new", initial=tmp_path / "out" / "checkpoint.pt")
+        train(replace(wider, init=str(tmp_path / "out" / "checkpoint.pt")), tmp_path / "new")
 
 
 def test_a_checkpoint_is_where_a_run_begins(unet_set, tmp_path):

@@ -13,10 +13,10 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from unclouded.models.unet import Config, build  # noqa: E402 - after the skip
-from unclouded.predict import load_model  # noqa: E402 - after the skip
+from unclouded.predict import load_model, read_model  # noqa: E402 - after the skip
 from unclouded.training import compare_with_torch, to_onnx  # noqa: E402 - after the skip
 from unclouded.training._graph import IR_VERSION, OPSET  # noqa: E402 - after the skip
-from unclouded.training.export import unet_probabilities  # noqa: E402 - after the skip
+from unclouded.training.export import network_of, unet_probabilities  # noqa: E402 - after the skip
 
 CONFIGS = [
     Config(bands=("B02", "B04", "B10"), widths=(8, 12), depths=(1, 1), classes=(0, 1)),
@@ -112,3 +112,30 @@ def test_a_spec_of_another_network_is_refused(change):
     spec = replace(spec_of(config, optional=("B02",)), **change)
     with pytest.raises(ModelError, match="write the spec for this network"):
         to_onnx(build(config), spec)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=range(len(CONFIGS)))
+@pytest.mark.parametrize("optional", [True, False])
+def test_an_exported_network_can_be_trained_on(config, optional):
+    """Weights taken up again give the same answers, and gradients reach them."""
+    network = trained(config)
+    content = to_onnx(network, spec_of(config, optional=config.bands if optional else ()))
+    again = network_of(content, where="test")
+    assert again.config == config
+    values = noise(config)[0][None, :, :32]
+    presence = np.ones((1, len(config.bands)), np.float32)
+    if optional:
+        presence[0, 1] = 0
+    np.testing.assert_allclose(
+        unet_probabilities(again, values, presence), unet_probabilities(network, values, presence), atol=1e-5
+    )
+    again.train()
+    again(torch.from_numpy(values), torch.from_numpy(presence)).square().sum().backward()
+    assert all(parameter.grad is not None for parameter in again.parameters())
+
+
+def test_other_models_are_not_taken_for_one():
+    with pytest.raises(ModelError, match=r"model x: expected an exported U-Net"):
+        network_of(read_model("patchcnn-v1"), where="model x")
+    with pytest.raises(ModelError, match="exported U-Net"):
+        network_of(b"no model", where="model x")

@@ -1,6 +1,7 @@
 """Labelled scenes cut into samples to learn from. Arrays in, arrays out; no torch."""
 
 from unclouded.patches.augment import Augmentation, Sample
+from unclouded.patches.generated import SyntheticScenes
 from unclouded.patches.memory import MemoryStore, Store, draw
 from unclouded.patches.pairs import LabelFiles, Pair, SceneFiles, find_pairs, read_pair
 from unclouded.patches.plan import Items, Plan, Squares, draw_plan
@@ -27,6 +28,7 @@ __all__ = [
     "Squares",
     "Store",
     "Strip",
+    "SyntheticScenes",
     "ZarrStore",
     "batches",
     "draw",

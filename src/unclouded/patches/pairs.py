@@ -16,7 +16,9 @@ from unclouded.core.errors import GridError, LabelError, OptionError, PairError,
 from unclouded.core.grid import Raster, check_same_grid
 from unclouded.labels import LabelItem, find_items, read_item, read_reference
 from unclouded.patches.augment import Sample
+from unclouded.patches.generated import SyntheticScenes, read_synthetic
 from unclouded.scene import Scene, open_scene
+from unclouded.synthetic import SceneConfig
 
 Split = Literal["", "train", "validation", "test"]
 
@@ -86,7 +88,7 @@ class Pair:
     site: str
     """Place that must not be on both sides of a split."""
     image: Path
-    files: SceneFiles | LabelFiles
+    files: SceneFiles | LabelFiles | SyntheticScenes
     label: Path | None
     """Where the mask is; None where `item` knows."""
     item: LabelItem | None = None
@@ -94,9 +96,14 @@ class Pair:
     """Which part of a product that holds several."""
     split: Split = ""
     """Part that it is in; empty: not settled."""
+    synthetic: SceneConfig | None = None
+    """The scene, where it is no file but drawn from a seed."""
 
 
-def find_pairs(sources: Sequence[SceneFiles | LabelFiles], folder: Path) -> tuple[Pair, ...]:
+Source = SceneFiles | LabelFiles | SyntheticScenes
+
+
+def find_pairs(sources: Sequence[Source], folder: Path) -> tuple[Pair, ...]:
     """Every scene of the sources, each with the split that is stated for it.
 
     Raises:
@@ -105,13 +112,25 @@ def find_pairs(sources: Sequence[SceneFiles | LabelFiles], folder: Path) -> tupl
     """
     found: list[Pair] = []
     for files in sources:
-        listed = _of_stacks(files, folder) if isinstance(files, SceneFiles) else _of_set(files, folder)
-        found.extend(listed)
+        found.extend(_listed(files, folder))
     ids = [pair.id for pair in found]
     twice = sorted({name for name in ids if ids.count(name) > 1})
     if twice:
         raise PairError(f"training scenes: expected each once, found {', '.join(twice)} twice; list it once")
     return tuple(found)
+
+
+def _listed(files: Source, folder: Path) -> Iterator[Pair]:
+    if isinstance(files, SceneFiles):
+        return _of_stacks(files, folder)
+    return _of_set(files, folder) if isinstance(files, LabelFiles) else _of_seeds(files)
+
+
+def _of_seeds(files: SyntheticScenes) -> Iterator[Pair]:
+    for name, scene in files.scenes():
+        yield Pair(
+            id=name, site=name, image=Path(name), files=files, label=None, split=files.split, synthetic=scene
+        )
 
 
 def matching(folder: Path, pattern: str) -> list[Path]:
@@ -195,6 +214,8 @@ def read_pair(pair: Pair, bands: Sequence[str]) -> Sample:
         RasterError: a file cannot be read.
     """
     files = pair.files
+    if isinstance(files, SyntheticScenes) and pair.synthetic is not None:
+        return read_synthetic(pair.synthetic, files, bands)
     stated = isinstance(files, LabelFiles) and bool(files.bands)
     sample = _read_stated(pair, bands) if stated else _read_scene(pair, bands)
     if not sample.sets.any():
@@ -212,6 +233,8 @@ def open_image(pair: Pair) -> Scene:
         RadiometryError: reflectance cannot be derived.
     """
     files = pair.files
+    if isinstance(files, SyntheticScenes):
+        raise OptionError(f"{pair.id}: expected a scene in a file, found one drawn from a seed")
     level = files.level if isinstance(files, LabelFiles) else None
     scene = open_scene(
         pair.image,
@@ -226,6 +249,8 @@ def open_image(pair: Pair) -> Scene:
 
 def shape_of(pair: Pair) -> tuple[int, int]:
     """Rows and columns that a pair will be read at. No pixel is decoded, but of chips."""
+    if isinstance(pair.files, SyntheticScenes):
+        return pair.files.size_px, pair.files.size_px
     if isinstance(pair.files, LabelFiles) and pair.files.bands:
         height, width = _numbers(pair.image).shape[1:]
         return int(height), int(width)
@@ -309,7 +334,7 @@ def _numbers(image: Path) -> npt.NDArray[np.generic]:
 
 
 def _labels(
-    sets: npt.NDArray[np.generic], valid: npt.NDArray[np.bool_], files: SceneFiles | LabelFiles
+    sets: npt.NDArray[np.generic], valid: npt.NDArray[np.bool_], files: Source
 ) -> npt.NDArray[np.uint8]:
     """Labels of the pixels that were seen; of all where those without data are to be clear."""
     found = np.asarray(sets, np.uint8)

@@ -1,14 +1,15 @@
 """The U-Net as an ONNX graph: normalisations folded into convolutions, softmax at the end."""
 
+from collections.abc import Iterator
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from onnx import ModelProto, TensorProto, helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from unclouded.models.unet import HIGHEST, LOWEST, STEM_STRIDE, Block, UNet
+from unclouded.models.unet import HIGHEST, LOWEST, STEM_STRIDE, Block, Config, UNet, build
 from unclouded.training._graph import INPUT, IR_VERSION, OPSET, OUTPUT, PRESENCE, Graph
 
 Floats = npt.NDArray[np.float32]
@@ -45,6 +46,67 @@ def unet_model(network: UNet, *, optional: bool = True) -> ModelProto:
         name = _doubled(graph, name, "linear")
     graph.nodes.append(helper.make_node("Softmax", [name], [OUTPUT], axis=1))
     return _model(graph, network, optional=optional)
+
+
+def unet_of(model: ModelProto, config: Config) -> UNet:
+    """The network that `unet_model` was given, with normalisations that change nothing.
+
+    Raises:
+        ValueError: the graph is not that of this network.
+    """
+    network = build(config)
+    values = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    convs = iter([node for node in model.graph.node if node.op_type == "Conv"])
+    with torch.no_grad():
+        _unfold(network.stem, values, next(convs))
+        _restore_presence(network, values, (next(convs), next(convs)))
+        for pair in _pairs(network):
+            _unfold(pair, values, next(convs))
+        last = next(convs)
+        network.head.weight.copy_(torch.from_numpy(values[last.input[1]].copy()))
+        cast(Tensor, network.head.bias).copy_(torch.from_numpy(values[last.input[2]].copy()))
+    if next(convs, None) is not None:
+        raise ValueError("more convolutions than the network has")
+    return network.eval()
+
+
+def _pairs(network: UNet) -> Iterator[nn.Sequential]:
+    """Convolutions with their normalisations in the order of the graph, but the first."""
+    for stage, blocks in enumerate(network.stages):
+        if stage:
+            yield cast(nn.Sequential, cast(nn.Sequential, network.downs[stage - 1])[0])
+        for block in cast(nn.Sequential, blocks):
+            yield from _of_block(cast(Block, block))
+    for stage in reversed(range(len(network.mends))):
+        yield cast(nn.Sequential, network.narrows[stage])
+        yield from _of_block(cast(Block, network.mends[stage]))
+
+
+def _of_block(block: Block) -> Iterator[nn.Sequential]:
+    yield block.spatial
+    if block.point is not None:
+        yield block.point
+
+
+def _unfold(pair: nn.Sequential, values: dict[str, Floats], node: NodeProto) -> None:
+    """A convolution takes the weights, its normalisation the bias; mean 0, variance 1 but for epsilon."""
+    conv, norm = cast(nn.Conv2d, pair[0]), cast(nn.BatchNorm2d, pair[1])
+    weight = torch.from_numpy(values[node.input[1]].copy())
+    if weight.shape != conv.weight.shape:
+        raise ValueError(f"expected weights of {tuple(conv.weight.shape)}, found {tuple(weight.shape)}")
+    conv.weight.copy_(weight)
+    norm.weight.fill_(1)
+    norm.bias.copy_(torch.from_numpy(values[node.input[2]].copy()))
+    cast(Tensor, norm.running_mean).zero_()
+    cast(Tensor, norm.running_var).fill_(1 - norm.eps)
+
+
+def _restore_presence(network: UNet, values: dict[str, Floats], nodes: tuple[NodeProto, NodeProto]) -> None:
+    """The layer that scales (1 + gain) and shifts, out of the two convolutions that it became."""
+    weights = [values[node.input[1]][:, :, 0, 0] for node in nodes]
+    gain, shift = (values[node.input[2]] for node in nodes)
+    network.presence.weight.copy_(torch.from_numpy(np.concatenate(weights)))
+    network.presence.bias.copy_(torch.from_numpy(np.concatenate([gain - 1, shift])))
 
 
 def _entered(graph: Graph, network: UNet, *, optional: bool) -> str:

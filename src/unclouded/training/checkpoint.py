@@ -32,8 +32,11 @@ def new_network(name: str, options: dict[str, Any]) -> Network:
     return network
 
 
-def save_checkpoint(path: Path, network: Network) -> None:
+def save_checkpoint(path: Path, network: Network, spec: str = "") -> None:
     """Write the network; the file appears under its name when it is whole.
+
+    Args:
+        spec: its ModelSpec as JSON, for a later export; empty: none.
 
     Raises:
         OutputError: the folder cannot be written to.
@@ -43,6 +46,7 @@ def save_checkpoint(path: Path, network: Network) -> None:
         "model": name_of(network),
         "options": asdict(network.config),
         "weights": network.state_dict(),
+        "spec": spec,
     }
     beside = path.with_name(f".{path.name}.part")
     try:
@@ -60,6 +64,15 @@ def load_checkpoint(path: Path) -> Network:
 
     Raises:
         ModelError: no such file, not a checkpoint of ours, or of another format. Code in it never runs.
+    """
+    return load_with_spec(path)[0]
+
+
+def load_with_spec(path: Path) -> tuple[Network, str]:
+    """The network that `save_checkpoint` wrote, and its ModelSpec as JSON, empty where none was given.
+
+    Raises:
+        ModelError: as `load_checkpoint`.
     """
     body = read_safely(path)
     known = registry.names("unclouded.models")
@@ -79,21 +92,20 @@ def load_checkpoint(path: Path) -> Network:
     except (KeyError, TypeError, AttributeError, RuntimeError, OptionError) as err:
         reason = " ".join(str(err).split())[:200]
         raise ModelError(f"{path}: the checkpoint's weights do not fit its options: {reason}") from err
-    return network.eval()
+    return network.eval(), str(body.get("spec", ""))
 
 
-def start_from(network: Network, path: Path) -> None:
-    """Give a network the weights of a checkpoint of the same architecture.
+def start_from(network: Network, other: Network, *, where: str) -> None:
+    """Give a network the weights of another of the same architecture.
 
     Raises:
-        ModelError: a checkpoint of another architecture; what differs is named.
+        ModelError: another architecture; what differs is named.
     """
-    other = load_checkpoint(path)
     differs = differences(network, other)
     if differs:
         raise ModelError(
-            f"{path}: expected a checkpoint of the same network, found another: {differs}; change [options] "
-            "or choose another checkpoint"
+            f"{where}: expected weights of the same network, found others: {differs}; change [options] or "
+            "start from others"
         )
     network.load_state_dict(other.state_dict())
 

@@ -17,6 +17,10 @@ legend = "unclouded"
 set = "cloudsen12"
 folder = "cloudsen12plus"
 
+[[synthetic]]                  # scenes drawn from seeds; patches/generated.py, SyntheticScenes
+seed = 1
+count = 12
+
 [split]                        # patches/splits.py, Splitting
 validation = 0.1
 
@@ -52,7 +56,15 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from unclouded.core.errors import OptionError
-from unclouded.patches import Augmentation, LabelFiles, Sampling, SceneFiles, Splitting, Squares
+from unclouded.patches import (
+    Augmentation,
+    LabelFiles,
+    Sampling,
+    SceneFiles,
+    Splitting,
+    Squares,
+    SyntheticScenes,
+)
 from unclouded.training.losses import LossConfig
 from unclouded.training.optimisation import Optimisation
 
@@ -89,6 +101,7 @@ class TrainingConfig:
     options: Mapping[str, object]
     scenes: tuple[SceneFiles, ...]
     labels: tuple[LabelFiles, ...]
+    synthetic: tuple[SyntheticScenes, ...]
     split: Splitting
     sampling: Sampling
     squares: Squares
@@ -98,9 +111,9 @@ class TrainingConfig:
     spec: SpecFields
 
     @property
-    def sources(self) -> tuple[SceneFiles | LabelFiles, ...]:
+    def sources(self) -> tuple[SceneFiles | LabelFiles | SyntheticScenes, ...]:
         """Where scenes come from."""
-        return (*self.scenes, *self.labels)
+        return (*self.scenes, *self.labels, *self.synthetic)
 
     def as_json(self) -> dict[str, Any]:
         """Every option with the value that it has: the effective configuration."""
@@ -123,7 +136,11 @@ _PLAIN: Mapping[str, tuple[type, object]] = {
     "init": (str, ""),
     "store": (str, ""),
 }
-_LISTS: Mapping[str, type] = {"scenes": SceneFiles, "labels": LabelFiles}
+_LISTS: Mapping[str, type] = {
+    "scenes": SceneFiles,
+    "labels": LabelFiles,
+    "synthetic": SyntheticScenes,
+}
 
 
 def read_config(path: Path) -> TrainingConfig:
@@ -140,7 +157,7 @@ def read_config(path: Path) -> TrainingConfig:
     _check_keys(body, {"options", *_SECTIONS, *_PLAIN, *_LISTS}, str(path))
     if not any(body.get(name) for name in _LISTS):
         raise OptionError(
-            f"{path}: expected at least one [[scenes]] with stack and mask, or [[labels]], found none"
+            f"{path}: expected [[scenes]] with stack and mask, [[labels]] or [[synthetic]], found none"
         )
     plain: dict[str, Any] = {
         name: _value(kind, body.get(name, usual), f"{path}: {name}") for name, (kind, usual) in _PLAIN.items()

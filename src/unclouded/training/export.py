@@ -1,14 +1,15 @@
 """From a trained network to one ONNX file that carries its ModelSpec and needs no torch to run."""
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 import torch
-from onnx import ModelProto, checker, helper
+from onnx import ModelProto, checker, helper, load_from_string
 from torch import Tensor, nn
 
 from unclouded.core.errors import ModelError
@@ -18,10 +19,13 @@ from unclouded.models.unet import Config as UNetConfig
 from unclouded.models.unet import UNet
 from unclouded.training._dense import ConvLayer, PatchWeights, dense_model, patch_model
 from unclouded.training._graph import INPUT, PRESENCE
-from unclouded.training._unet_graph import unet_model
+from unclouded.training._unet_graph import unet_model, unet_of
 
 TOLERANCE = 1e-5
 """Largest difference between the file's probabilities and the network's that is let pass."""
+
+NETWORK_KEY = "unclouded_network"
+"""Metadata key of the options of the network that a file was exported from."""
 
 Floats = npt.NDArray[np.float32]
 Network = PatchCnn | UNet
@@ -60,10 +64,31 @@ def to_onnx(network: Network, spec: ModelSpec) -> bytes:
     _check_spec(network, spec)
     if isinstance(network, UNet):
         model = unet_model(network, optional=bool(spec.optional_bands))
+        facts = {METADATA_KEY: spec.to_json(), NETWORK_KEY: json.dumps(asdict(network.config))}
     else:
         model = dense_model(weights_of(network))
-    helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
+        facts = {METADATA_KEY: spec.to_json()}
+    helper.set_model_props(model, facts)
     return _serialised(model)
+
+
+def network_of(content: bytes, *, where: str) -> UNet:
+    """The U-Net that a file was exported from; its normalisations are folded and do nothing at first.
+
+    Raises:
+        ModelError: not an exported U-Net.
+    """
+    try:
+        model = load_from_string(content)
+        facts = {item.key: item.value for item in model.metadata_props}
+        options = json.loads(facts[NETWORK_KEY])
+        lists = {key: tuple(value) for key, value in options.items() if isinstance(value, list)}
+        return unet_of(model, UNetConfig(**{**options, **lists}))
+    except Exception as err:  # protobuf's own error has no public base that says so
+        raise ModelError(
+            f"{where}: expected an exported U-Net, whose weights can be taken up again, found another model; "
+            "start from a checkpoint.pt"
+        ) from err
 
 
 def to_patch_onnx(network: PatchCnn) -> bytes:

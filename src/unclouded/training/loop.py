@@ -43,6 +43,8 @@ class Run:
     epoch: Callable[[Epoch], None]
     """Told at the end of an epoch."""
     seed: int
+    spec: str = ""
+    """The ModelSpec, as checkpoints carry it."""
 
 
 def fit(
@@ -266,12 +268,14 @@ class _Fitting(LightningModule):
 
     def _save(self, judgement: Judgement | None) -> None:
         """The epoch's weights, the best, and where to go on from."""
-        save_checkpoint(self.run.folder / EPOCHS / f"epoch-{self.current_epoch + 1:03d}.pt", self.exported)
+        spec = self.run.spec
+        name = f"epoch-{self.current_epoch + 1:03d}.pt"
+        save_checkpoint(self.run.folder / EPOCHS / name, self.exported, spec)
         if judgement is not None:
             better = judgement.loss < self.lowest
             self.lowest, self.stale = (judgement.loss, 0) if better else (self.lowest, self.stale + 1)
             if better:
-                save_checkpoint(self.run.folder / BEST, self.exported)
+                save_checkpoint(self.run.folder / BEST, self.exported, spec)
             if self.optimisation.patience and self.stale >= self.optimisation.patience:
                 self.trainer.should_stop = True
         beside = self.run.folder / f".{LAST}.part"

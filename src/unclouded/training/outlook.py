@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
@@ -82,7 +81,8 @@ def _found(config: TrainingConfig) -> tuple[tuple[Pair, ...], str]:
 
 
 def _opened(pairs: tuple[Pair, ...]) -> list[Pair]:
-    return [pair for pair in pairs if pair.split in {"train", "validation"} and Path(pair.image).exists()]
+    there = (pair for pair in pairs if pair.synthetic is not None or pair.image.exists())
+    return [pair for pair in there if pair.split in {"train", "validation"}]
 
 
 def _parts(pairs: tuple[Pair, ...]) -> list[str]:

@@ -29,9 +29,15 @@ from unclouded.patches import (
     write_list,
 )
 from unclouded.training._logs import Logs, write_environment
-from unclouded.training.checkpoint import Network, read_safely, save_checkpoint, start_from
+from unclouded.training.checkpoint import (
+    Network,
+    load_checkpoint,
+    read_safely,
+    save_checkpoint,
+    start_from,
+)
 from unclouded.training.config import TrainingConfig, record
-from unclouded.training.export import Agreement, compare_with_torch, to_onnx
+from unclouded.training.export import Agreement, compare_with_torch, network_of, to_onnx
 from unclouded.training.loop import LAST, Run, fit
 from unclouded.training.optimisation import Progress
 from unclouded.training.tasks import PatchTask, PixelTask, Task
@@ -56,7 +62,7 @@ def train(
     report: Callable[[Progress], None] | None = None,
     *,
     resume: bool = False,
-    initial: Path | None = None,
+    bundled: bytes | None = None,
 ) -> Trained:
     """Train the network that the configuration describes and write it to a folder.
 
@@ -65,7 +71,7 @@ def train(
 
     Args:
         resume: go on from the folder's last checkpoint, where there is one.
-        initial: checkpoint to start from instead of the configuration's `init`.
+        bundled: content of the model that `init` names, where that is no checkpoint.
 
     Raises:
         OptionError: a configuration that cannot be followed.
@@ -78,14 +84,16 @@ def train(
         pairs = find_settled(config)
         write_list(folder / "splits.csv", pairs)
         write_environment(folder, config)
-        _begin(network, config, initial)
+        _begin(network, config, bundled)
         task = make_task(network, config, pairs)
         logs = Logs.begin(folder, class_names(network), _last_step(folder) if resume else 0, report=report)
-        run = Run(folder=folder, progress=logs.progress, epoch=logs.epoch, seed=config.seed)
+        run = Run(
+            folder=folder, progress=logs.progress, epoch=logs.epoch, seed=config.seed, spec=spec.to_json()
+        )
         fit(network, task, config.optimisation, run, resume=resume)
         logs.draw()
         checkpoint = folder / "checkpoint.pt"
-        save_checkpoint(checkpoint, network)
+        save_checkpoint(checkpoint, network, spec.to_json())
         model, agreement = _write_model(folder, network, spec, config.seed)
     return Trained(model=model, checkpoint=checkpoint, log=logs.losses, agreement=agreement)
 
@@ -229,16 +237,18 @@ def _store(config: TrainingConfig, bands: tuple[str, ...], part: str, pairs: Seq
     if not pairs:
         return None
     if config.store:
+        # an absolute path stays as it is
         return open_store(config.path.parent / config.store, part, bands)
     return MemoryStore(scenes=tuple(read_pair(pair, bands) for pair in pairs))
 
 
-def _begin(network: Network, config: TrainingConfig, initial: Path | None) -> None:
+def _begin(network: Network, config: TrainingConfig, bundled: bytes | None) -> None:
     """Weights to start from, where some are named."""
-    if initial is not None:
-        start_from(network, initial)
+    if bundled is not None:
+        start_from(network, network_of(bundled, where=f"model {config.init}"), where=config.init)
     elif config.init:
-        start_from(network, config.path.parent / config.init)
+        path = config.path.parent / config.init
+        start_from(network, load_checkpoint(path), where=str(path))
 
 
 def _last_step(folder: Path) -> int:
