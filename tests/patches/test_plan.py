@@ -7,7 +7,7 @@ from unclouded.core.errors import LabelError, OptionError
 from unclouded.core.windows import Window
 from unclouded.patches.augment import Augmentation, Sample
 from unclouded.patches.memory import MemoryStore, draw, items_of
-from unclouded.patches.plan import ANY_CLASS, HARDEST, Plan, Squares, draw_plan
+from unclouded.patches.plan import ANY_CLASS, HARDEST, Plan, Squares, class_pixels, draw_plan, of_class
 
 CHANGES = Augmentation(flips=True, gsd_m=(9.0, 40.0), gain=0.1, noise=0.01, drop=0.3, edges=0.3)
 
@@ -107,3 +107,27 @@ def test_without_labels_there_is_no_plan():
         draw_plan(items, 3, "uniform", seed=(0, 0))
     with pytest.raises(OptionError, match="squares"):
         Squares(size=0)
+
+
+@pytest.mark.parametrize(
+    ("classes", "counts_for"),
+    [
+        ({0}, 0),
+        ({0, 4}, 0),
+        ({0, 3, 4}, 0),
+        ({1}, 1),
+        ({1, 2}, 1),
+        ({2}, 2),
+        ({3}, 3),
+        ({4}, 4),
+        ({0, 1}, None),
+        ({3, 4}, None),
+        (set(), None),
+        ({0, 1, 2, 3, 4}, None),
+    ],
+)
+def test_what_a_set_does_not_tell_apart_counts_for_the_commoner(classes, counts_for):
+    sets = np.array([[sum(1 << code for code in classes)]], np.uint8)
+    expected = [int(code == counts_for) for code in range(5)]
+    assert class_pixels(sets).tolist() == expected
+    assert [of_class(sets, code).item() for code in range(5)] == [bool(value) for value in expected]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from unclouded.core.windows import Window
 from unclouded.patches.augment import Augmentation, Sample, augmented, rescaled
-from unclouded.patches.plan import ANY_CLASS, Items, Plan, class_pixels
+from unclouded.patches.plan import ANY_CLASS, Items, Plan, class_pixels, of_class
 
 
 class Store(Protocol):
@@ -93,7 +93,7 @@ def draw(store: Store, plan: Plan, position: int, size: int, augmentation: Augme
 
 def _middle(sets: npt.NDArray[np.uint8], around: int, rng: np.random.Generator) -> tuple[int, int]:
     """A pixel of a class, or any that says something."""
-    found = np.flatnonzero(sets if around == ANY_CLASS else sets == 1 << around)
+    found = np.flatnonzero(sets if around == ANY_CLASS else of_class(sets, around))
     row, col = divmod(int(found[rng.integers(len(found))]), sets.shape[1])
     return row, col
 

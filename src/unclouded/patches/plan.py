@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from unclouded.core.classes import CLASSES
+from unclouded.core.classes import CLASSES, CLEAR, CLOUD, NODATA, THICK, bits_classes, count_bytes
 from unclouded.core.errors import LabelError, OptionError
 
 ANY_CLASS = -1
@@ -46,7 +46,7 @@ class Items:
     """What a plan needs to know of the things it draws from: scenes in memory, or patches in a store."""
 
     pixels: npt.NDArray[np.int64]
-    """(item, class): pixels that surely are of each class."""
+    """(item, class): pixels that count for each class (`class_pixels`)."""
     labelled: npt.NDArray[np.int64]
     """(item,): pixels that say anything."""
     weight: npt.NDArray[np.float64]
@@ -73,8 +73,35 @@ class Plan:
 
 
 def class_pixels(sets: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """Pixels that surely are of each class: sets uint8 (y, x) -> (class,)."""
-    return np.array([np.count_nonzero(sets == 1 << item.code) for item in CLASSES], np.int64)
+    """Pixels to balance by, of each class: sets uint8 (y, x) -> (class,)."""
+    kinds = count_bytes(_KIND[sets], 256)
+    return kinds[: len(CLASSES)]
+
+
+def of_class(sets: npt.NDArray[np.uint8], code: int) -> npt.NDArray[np.bool_]:
+    """Pixels that count for a class: (y, x) -> (y, x)."""
+    return np.asarray(_KIND[sets] == code, np.bool_)
+
+
+def _kinds() -> npt.NDArray[np.uint8]:
+    """Set -> class that it counts for, 255 for none.
+
+    Most label sets do not tell snow, or shadow, from clear, and some do not tell thin cloud from thick: such
+    pixels count for clear and for thick cloud, or nothing of these sets would be balanced.
+    """
+    table = np.full(256, NODATA, np.uint8)
+    for bits in range(1, 1 << len(CLASSES)):
+        classes = bits_classes(bits)
+        if CLEAR in classes and not classes & CLOUD:
+            table[bits] = CLEAR
+        elif classes == CLOUD:
+            table[bits] = THICK
+        elif len(classes) == 1:
+            table[bits] = next(iter(classes))
+    return table
+
+
+_KIND = _kinds()
 
 
 def draw_plan(

@@ -292,15 +292,18 @@ def _arrays(path: Path) -> Any:
     return zarr.open_group(path, mode="r+", zarr_format=3)
 
 
+@lru_cache(maxsize=2)  # the labels and the reflectance of one patch: a square asks for both twice
 def _chunk(path: Path, name: str, row: int) -> npt.NDArray[np.generic]:
     try:
-        return np.asarray(_arrays(path)[name][row])
+        found = np.asarray(_arrays(path)[name][row])
     except Exception as err:  # zarr and its codecs share no public base
         shard = row // SHARD
         raise RasterError(
             f"{path}: patch {row} of {name} is damaged: {' '.join(str(err).split())[:160]}; remove "
             f"done/{shard:05d}.json and run `unclouded patches` again"
         ) from err
+    found.setflags(write=False)
+    return found
 
 
 def _read_index(path: Path) -> dict[str, Any]:
