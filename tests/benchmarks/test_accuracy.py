@@ -12,21 +12,24 @@ import accuracy
 import numpy as np
 import pytest
 import rasterio
-from _accuracy import diagram, pixbox, surfaces, tables
+from _accuracy import diagram, pixbox, surfaces, systems, tables
 from _accuracy.scores import answered, answers, score, sure, thin_found
 from _accuracy.subjects import chips, cloudsen12plus
-from _accuracy.systems import System, Verdict, _peer, coarsened, peer_systems
+from _accuracy.systems import System, Verdict, _peer, coarsened, model_systems, peer_systems
 from affine import Affine
 from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 from real_images import ArrayBand, scene_of
 
-from unclouded.core.classes import CLEAR, CLOUD, LEGENDS, NOT_CLOUD, SHADOW, THICK, THIN, class_bits
+from unclouded.core.bands import NAMES
+from unclouded.core.classes import CLEAR, CLOUD, LEGENDS, NOT_CLOUD, SHADOW, THICK, THIN, class_bits, to_sets
 from unclouded.core.counts import TASKS, count
 from unclouded.core.errors import GridError
+from unclouded.core.folds import Fold
 from unclouded.core.grid import Grid
 from unclouded.evaluate.peers import thresholds
 from unclouded.labels import Points
+from unclouded.predict import load_model, predict, to_codes
 from unclouded.synthetic import SKIES, SceneConfig, write_safe
 
 TASK = {task.name: task for task in TASKS}
@@ -173,6 +176,45 @@ def test_an_image_is_not_made_finer_for_a_system():
     coarse = scene(np.full((4, 4), GREEN), gsd=60.0)
     assert coarsened(coarse, 30.0) is coarse
     assert coarsened(scene(np.full((6, 6), GREEN)), 30.0).grid.shape == (2, 2)
+
+
+def test_a_model_of_ours_goes_through_the_path_that_users_take():
+    rng = np.random.default_rng(0)
+    image = scene(rng.integers(500, 6000, (36, 48)), bands=NAMES)
+    native, coarse = model_systems("patchcnn-v1", gsds=(None, 60.0))
+    model = load_model("patchcnn-v1")
+    (part,) = predict(image, model)
+    verdict = native.run(image, "a")
+    np.testing.assert_array_equal(verdict.sets, to_sets(to_codes(part, model.spec), LEGENDS["binary"]))
+    np.testing.assert_array_equal(verdict.probability["cloud"], part.probabilities[1])
+    assert set(verdict.probability) == {"cloud"}
+    blocks = coarse.run(image, "a").sets.reshape(6, 6, 8, 6)
+    assert (blocks == blocks[:, :1, :, :1]).all()
+    assert model.sha256 in native.version
+
+
+def test_a_model_is_not_judged_on_what_it_was_not_made_for():
+    (system,) = model_systems("patchcnn-v1")
+    assert system.run(scene(np.full((8, 8), GREEN)), "a") is None
+    fine = scene(np.full((8, 8), GREEN), bands=NAMES, gsd=3.0)
+    assert system.run(fine, "a") is None
+
+
+def test_each_image_is_judged_by_the_model_of_its_own_fold(monkeypatch):
+    asked = []
+
+    def load(name):
+        asked.append(name)
+        return load_model("patchcnn-v1")
+
+    monkeypatch.setattr(systems, "load_model", load)
+    folds = [Fold(name=f"fold{at}", judged=(name,), held_out=(name,)) for at, name in enumerate("ab")]
+    (system,) = model_systems("runs/{fold}.onnx", folds=tuple(folds))
+    image = scene(np.full((8, 8), GREEN), bands=NAMES)
+    assert system.run(image, "b") is not None
+    assert system.run(image, "a") is not None
+    assert system.run(image, "c") is None
+    assert asked == ["runs/fold1.onnx", "runs/fold0.onnx"]
 
 
 def test_chips_are_judged_with_their_own_legend(chip_folder):
