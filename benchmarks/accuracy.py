@@ -17,6 +17,7 @@ import argparse
 import hashlib
 import json
 import platform
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -51,12 +52,18 @@ def main() -> int:
         print(line)
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        options.output.write_text(as_text(report), encoding="utf-8")
         print(f"\nwritten: {options.output}")
     if options.diagram:
         count = diagram.write(options.diagram, report.get("labelled", {}))
         print(f"{count} reliability diagrams: {options.diagram}")
     return 0
+
+
+def as_text(report: dict[str, Any]) -> str:
+    """JSON with the innermost records on a line each: small, and still shows what changed."""
+    text = json.dumps(report, indent=1, sort_keys=True)
+    return re.sub(r"\{[^{}]*\}", lambda found: re.sub(r"\n *", " ", found[0]), text) + "\n"
 
 
 def arguments() -> argparse.Namespace:
