@@ -200,7 +200,7 @@ def provenance(subjects: Sequence[Subject], data: Path) -> Iterable[dict[str, An
     """Every file that was used: where it comes from, how large it is, and its hash."""
     files = {path: (subject.origin, subject.train_ok) for subject in subjects for path in subject.files}
     for image, _ in images(data):
-        files |= dict.fromkeys(image.files, (f"list of the images: {image.source}", True))
+        files |= dict.fromkeys(image.files, (image.origin, True))
     for path in sorted(files):
         origin, train_ok = files[path]
         content = path.read_bytes()

@@ -9,7 +9,7 @@ import re
 import tomllib
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,8 @@ class RealImage:
     """Position in a series."""
     bands: tuple[str, ...] = ()
     """Of a series; other files name theirs."""
+    origin: str = ""
+    """Repository @ commit : path that the pixels come from."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,7 +82,11 @@ def list_images(data: Path) -> tuple[RealImage, ...]:
         *_series(table["series"], data),
         *_folders(table["folder"], data),
     ]
-    return tuple(sorted((image for image in found if image.files), key=lambda image: image.id))
+    origin = table["origin"]
+    there = (
+        replace(image, origin=origin.get(image.id) or origin[image.source]) for image in found if image.files
+    )
+    return tuple(sorted(there, key=lambda image: image.id))
 
 
 def open_image(image: RealImage) -> Scene:

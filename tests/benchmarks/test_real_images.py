@@ -71,6 +71,7 @@ def test_every_image_of_the_table_is_there_and_is_reflectance(real_images):
     for image in real_images.values():
         scene = open_image(image)
         assert image.sky in SKIES
+        assert " : " in image.origin
         assert set(scene.bands) <= set(NAMES)
         assert 9 < scene.pixel_size < 160
         reading = scene.at(60).read(scene.bands)
