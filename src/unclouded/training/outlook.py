@@ -12,10 +12,11 @@ from unclouded.patches.pairs import shape_of
 from unclouded.training.checkpoint import Network
 from unclouded.training.config import TrainingConfig
 from unclouded.training.losses import LossConfig, allowed, binary_loss, pixel_loss, set_table
-from unclouded.training.run import find_settled, make_network
+from unclouded.training.run import find_settled, make_network, threads
 from unclouded.training.tasks import Arrays, patch_logits
 
 _TIMED_STEPS = 3
+_SQUARES_TIMED = 2
 _ROW_PX = 1830  # a tile at 60 m: what a row of a scene not there is taken for
 
 
@@ -57,7 +58,8 @@ def look_ahead(config: TrainingConfig) -> Outlook:
     pixels = sum(height * width for height, width in map(shape_of, _opened(pairs)))
     bands = len(network.config.bands)
     held = 0 if config.store else pixels * (4 * bands + 2)
-    seconds, working = _step(network, config)
+    with threads(config.optimisation.threads):
+        seconds, working = _step(network, config)
     return Outlook(
         network=f"{config.model}: {network.config}",
         parameters=sum(parameter.numel() for parameter in network.parameters()),
@@ -91,9 +93,13 @@ def _parts(pairs: tuple[Pair, ...]) -> list[str]:
 
 def _step(network: Network, config: TrainingConfig) -> tuple[float, int]:
     """Seconds of a step, and about how many bytes it works with: the input thirty times over."""
-    batch = _noise(network, config)
-    size = sum(values.numel() * values.element_size() for values in batch.values())
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    whole = config.squares.batch
+    # a processor takes n squares n times as long as one; an accelerator does not
+    count = whole if device.type == "cuda" else min(whole, _SQUARES_TIMED)
+    batch = _noise(network, config, count)
+    share = 1.0 if isinstance(network, patchcnn.PatchCnn) else whole / count
+    size = share * sum(values.numel() * values.element_size() for values in batch.values())
     network.to(device)
     batch = {name: values.to(device) for name, values in batch.items()}
     best = float("inf")
@@ -103,10 +109,10 @@ def _step(network: Network, config: TrainingConfig) -> tuple[float, int]:
         _loss(network, batch).backward()  # type: ignore[no-untyped-call]
         best = min(best, time.perf_counter() - started)
     network.cpu()
-    return best, 30 * size
+    return best * share, round(30 * size)
 
 
-def _noise(network: Network, config: TrainingConfig) -> Arrays:
+def _noise(network: Network, config: TrainingConfig, squares: int) -> Arrays:
     bands = len(network.config.bands)
     if isinstance(network, patchcnn.PatchCnn):
         side = network.config.patch
@@ -115,7 +121,7 @@ def _noise(network: Network, config: TrainingConfig) -> Arrays:
             return {"patches": strip, "cloud": torch.zeros(_ROW_PX)}
         count = config.sampling.batch
         return {"patches": torch.rand(count, bands, side, side), "cloud": torch.zeros(count)}
-    count, size = config.squares.batch, config.squares.size
+    count, size = squares, config.squares.size
     return {
         "reflectance": torch.rand(count, bands, size, size),
         "presence": torch.ones(count, bands),

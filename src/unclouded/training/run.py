@@ -77,7 +77,7 @@ def train(
         OptionError: a configuration that cannot be followed.
         InputError: a scene or mask that cannot be used; the folder cannot be written to.
     """
-    with _folder(folder), torch.random.fork_rng(devices=[]), _threads(config.optimisation.threads):
+    with _folder(folder), torch.random.fork_rng(devices=[]), threads(config.optimisation.threads):
         torch.manual_seed(config.seed)
         network = make_network(config)
         spec = spec_for(network, config)
@@ -274,15 +274,15 @@ def _write_model(folder: Path, network: Network, spec: ModelSpec, seed: int) -> 
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def threads(count: int) -> Iterator[None]:
     """Set how many threads torch has, and put it back afterwards."""
-    before = torch.get_num_threads()
+    before = torch.get_numthreads()
     if count:
-        torch.set_num_threads(count)
+        torch.set_numthreads(count)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_numthreads(before)
 
 
 @contextmanager
