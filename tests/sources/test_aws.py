@@ -59,7 +59,7 @@ def test_the_offset_follows_the_baseline_that_is_named(tmp_path, baseline, offse
     radiometry = opened(write_fake_aws(tmp_path, fake, infos=infos)).radiometry
     assert set(radiometry.offset.values()) == {offset}
     assert set(radiometry.quantification.values()) == {10000}
-    who = "productInfo.json" if infos else "TILE_ID in metadata.xml"
+    who = "name in productInfo.json" if infos else "TILE_ID in metadata.xml"
     assert radiometry.origin == f"processing baseline {baseline} ({who})"
 
 
@@ -99,7 +99,7 @@ def test_baselines_that_contradict_each_other_are_refused(tmp_path):
     home = write_fake_aws(tmp_path, SMALL)
     text = (home / "metadata.xml").read_text()
     (home / "metadata.xml").write_text(text.replace("_N05.10<", "_N02.09<"))
-    with pytest.raises(RadiometryError, match=r"05\.10 \(productInfo\.json\).*02\.09 \(TILE_ID in metadata"):
+    with pytest.raises(RadiometryError, match=r"05\.10 \(name in productInfo\.json\).*02\.09 \(TILE_ID in"):
         opened(home)
 
 

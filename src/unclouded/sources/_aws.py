@@ -31,8 +31,8 @@ class TileInfo:
     """Name of the product that the tile is of."""
     product_path: str | None
     """`products/2017/7/29/S2A_MSIL1C_…`."""
-    baseline: tuple[int, int] | None
-    """Out of the names in it."""
+    baselines: Mapping[str, tuple[int, int]]
+    """Name in it -> the baseline that it holds."""
     level: str | None
     tile: str | None
     """MGRS square."""
@@ -48,7 +48,8 @@ class ProductInfo:
     """What `productInfo.json` says. None where it does not."""
 
     name: str | None
-    baseline: tuple[int, int] | None
+    baselines: Mapping[str, tuple[int, int]]
+    """Name in it -> the baseline that it holds."""
     level: str | None
     tiles: Mapping[str, str]
     """Path of a tile -> MGRS square."""
@@ -74,7 +75,7 @@ def parse_tile_info(content: Any) -> TileInfo:
         path=_json.text(content, "path"),
         product=_product_in(named),
         product_path=_json.text(content, "productPath"),
-        baseline=named_baseline(named) or named_baseline(strip),
+        baselines=_named(productName=named, productPath=_json.text(content, "productPath"), datastrip=strip),
         level=named_level(named) or named_level(strip),
         tile=_square(content) or named_tile(named),
         sensing_time=parse_time(_json.text(content, "timestamp")),
@@ -92,7 +93,11 @@ def parse_product_info(content: Any) -> ProductInfo:
     name = _json.text(content, "name")
     return ProductInfo(
         name=_product_in(name),
-        baseline=named_baseline(name) or named_baseline(_json.text(content, "datatakeIdentifier")),
+        baselines=_named(
+            name=name,
+            datatakeIdentifier=_json.text(content, "datatakeIdentifier"),
+            datastrip=_json.text(content, "datastrips", 0, "id"),
+        ),
         level=named_level(name),
         tiles={path: square for path, square in tiles if path and square},
         sensing_time=parse_time(_json.text(content, "timestamp")),
@@ -102,6 +107,11 @@ def parse_product_info(content: Any) -> ProductInfo:
 def belongs(product: ProductInfo, tile: TileInfo) -> bool:
     """Whether a product's record is that of a tile."""
     return product.name == tile.product if product.name and tile.product else tile.path in product.tiles
+
+
+def _named(**names: str | None) -> dict[str, tuple[int, int]]:
+    found = {key: named_baseline(name) for key, name in names.items()}
+    return {key: baseline for key, baseline in found.items() if baseline is not None}
 
 
 def _product_in(text: str | None) -> str | None:

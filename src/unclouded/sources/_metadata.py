@@ -68,6 +68,8 @@ class TileMetadata:
     """`S2A` …, out of the id."""
     baseline: tuple[int, int] | None = None
     """Out of the id."""
+    strip_baseline: tuple[int, int] | None = None
+    """Out of the id of the datastrip."""
     cloud_cover: float | None = None
     """Per cent."""
     sensing_time: datetime | None
@@ -112,6 +114,7 @@ def parse_tile(root: Element) -> TileMetadata:
         level=f"L{level[1]}" if level else None,
         satellite=satellite[0] if satellite else None,
         baseline=named_baseline(tile_id),
+        strip_baseline=named_baseline(_xml.text(root, "DATASTRIP_ID")),
         cloud_cover=_per_cent(_xml.text(root, "CLOUDY_PIXEL_PERCENTAGE")),
         sensing_time=parse_time(_xml.text(root, "SENSING_TIME")),
         sun_zenith=_angle(root, "ZENITH_ANGLE", highest=180),

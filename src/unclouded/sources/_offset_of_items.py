@@ -20,6 +20,7 @@ from unclouded.sources._radiometry import (
     of_baseline,
     of_stack,
     offset_at,
+    unusual,
 )
 from unclouded.sources._stac import Asset, Item
 
@@ -89,14 +90,29 @@ def of_item(
     if options.states_radiometry or options.offset is not None:
         return of_baseline(item.baselines, options, where=where), []
     if provider is None:
-        return _by_item(item, assets, "the item", options), []
+        settled = _by_item(item, assets, "the item", options)
+        return settled, unusual(settled)
     if provider.rule == "baseline":
         return _by_baseline(item, assets, options)
     if provider.rule == "flag":
         return _by_flag(item, assets, provider, options, readers)
     if not any(asset.offset is not None for asset in assets.values()):
         return _by_baseline(item, assets, options)
-    return _by_item(item, assets, provider.name, options), []
+    settled = _by_item(item, assets, provider.name, options)
+    return settled, unusual(settled)
+
+
+def _expected(item: Item) -> float | None:
+    """The offset of ESA's own pixels at the item's baseline; None where nobody says one, or one of ESA's.
+
+    Raises:
+        RadiometryError: two statements of the item imply different offsets.
+    """
+    offsets = {offset_at(baseline) for baseline in item.baselines.values()}
+    if len(offsets) > 1:
+        said = ", ".join(f"{write_baseline(found)} ({who})" for who, found in item.baselines.items())
+        raise RadiometryError(f"{item.identity.id}: expected one processing baseline, found {said}; {_STATE}")
+    return offsets.pop() if offsets else None
 
 
 def _stated(assets: Mapping[str, Asset]) -> dict[str, float | None]:
@@ -128,7 +144,7 @@ def _by_item(item: Item, assets: Mapping[str, Asset], who: str, options: OpenOpt
         where=item.identity.id,
         is_float=False,
     )
-    expected = offset_at(item.baseline) if item.baseline else None
+    expected = _expected(item)
     offsets = set(stated.offset.values())
     if expected is not None and offsets != {expected}:
         said = ", ".join(f"{value:g}" for value in sorted(offsets))
@@ -164,7 +180,7 @@ def _by_flag(
 ) -> tuple[Radiometry, list[str]]:
     """Before baseline 04.00 there is no offset; after, the flag says whether it was subtracted."""
     name = item.identity.id
-    expected = offset_at(item.baseline) if item.baseline else None
+    expected = _expected(item)
     if expected is None or (expected != 0 and item.flag is None):
         what = "processing baseline" if expected is None else "boa_offset_applied"
         raise RadiometryError(

@@ -29,6 +29,16 @@ def settled(decide: Callable[[], Radiometry]) -> Radiometry | RadiometryError:
         return err
 
 
+def settled_with(
+    decide: Callable[[], tuple[Radiometry, list[str]]],
+) -> tuple[Radiometry | RadiometryError, list[str]]:
+    """The same with the lines that come with a decision."""
+    try:
+        return decide()
+    except RadiometryError as err:
+        return err, []
+
+
 def of_product(metadata: ProductMetadata, options: OpenOptions, *, where: str) -> Radiometry:
     """Radiometry of a SAFE product: its own metadata, overruled by what the caller states.
 
@@ -151,6 +161,18 @@ def oddities(metadata: ProductMetadata) -> list[str]:
             f"found {summary(metadata.offset)}; it is applied"
         )
     return lines
+
+
+def unusual(radiometry: Radiometry) -> list[str]:
+    """A line for a quantification of Sentinel-2's that no product has had so far."""
+    found = set(radiometry.quantification.values())
+    if found == {float(USUAL_QUANTIFICATION)}:
+        return []
+    line = (
+        f"radiometry: expected quantification {USUAL_QUANTIFICATION} as in every product so far, "
+        f"found {summary(radiometry.quantification)}; it is applied"
+    )
+    return [line]
 
 
 def of_stack(

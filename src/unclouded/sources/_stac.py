@@ -144,6 +144,7 @@ def _baselines(properties: Any, product: str | None, name: str) -> dict[str, tup
         )
     }
     said["product name"] = named_baseline(product)
+    said["granule id"] = named_baseline(_first_text(properties, "s2:granule_id", "s2:tile_id"))
     said["id"] = named_baseline(name)
     return {who: baseline for who, baseline in said.items() if baseline is not None}
 

@@ -298,12 +298,17 @@ def _baselines(found: _Found) -> dict[str, tuple[int, int]]:
     """Who says which baseline, the surest first."""
     said = {
         found.product_file: found.product.baseline if found.product else None,
-        "productInfo.json": found.product_info.baseline if found.product_info else None,
-        "tileInfo.json": found.tile_info.baseline if found.tile_info else None,
+        **_each("productInfo.json", found.product_info),
+        **_each("tileInfo.json", found.tile_info),
         f"TILE_ID in {found.tile_file}": found.tile.baseline if found.tile else None,
+        f"DATASTRIP_ID in {found.tile_file}": found.tile.strip_baseline if found.tile else None,
         "folder name": named_baseline(found.folder.where),
     }
     return {who: baseline for who, baseline in said.items() if baseline is not None}
+
+
+def _each(file: str, info: ProductInfo | TileInfo | None) -> dict[str, tuple[int, int]]:
+    return {f"{name} in {file}": found for name, found in (info.baselines if info else {}).items()}
 
 
 def _radiometry_of(found: _Found, options: OpenOptions) -> Radiometry:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from unclouded.core.errors import ProductError
+from unclouded.core.errors import ProductError, RadiometryError
 from unclouded.core.grid import Grid
 from unclouded.core.product import Product
 from unclouded.sources import _json, _radiometry, _stac, eopf_zarr
@@ -100,7 +100,12 @@ def read_metadata(source: object, options: OpenOptions) -> Metadata:
     except ProductError as err:  # shown all the same: nothing is opened
         refused.append(str(err))
     found = _delivery(item, chosen, Hrefs({}, where=item.identity.id), options)
-    return stated(replace(found, warnings=(*found.warnings, *refused)))
+    everything = {asset.band: asset for asset in item.assets}
+    said = _radiometry.settled_with(
+        lambda: of_item(item, chosen or everything, _provider(item), options, readers=None)
+    )
+    notes = (*found.warnings, *said[1], *refused)
+    return stated(replace(found, radiometry=said[0], warnings=notes))
 
 
 def list_granules(source: object) -> tuple[str, ...]:
@@ -207,13 +212,10 @@ def _delivery(
     identity = item.identity
     if identity.level is None and options.level is not None:
         identity = replace(identity, level=options.level)
-    everything = {asset.band: asset for asset in item.assets}
     return Delivery(
         tree=tree,
         identity=identity,
-        radiometry=_radiometry.settled(
-            lambda: of_item(item, chosen or everything, _provider(item), options, readers=None)[0]
-        ),
+        radiometry=RadiometryError(f"{identity.id}: not settled yet"),
         paths={name: BandPath(path=asset.key, gsd=asset.gsd) for name, asset in chosen.items()},
         listed=_stac.expected_names(item),
         tile=_tile(item),
