@@ -83,7 +83,7 @@ def test_the_study_s_split_is_16_and_21_of_its_37_scenes():
 
 
 def test_the_study_s_recipe_end_to_end_on_a_replica(tmp_path):
-    """Three scenes in the layout and under the names of its data, an old long one among them; 48 px a side."""
+    """Three scenes in the layout and under the names of its data, an old long one among them; 48 px wide."""
     products = [product for product in PRODUCTS if product not in OLD_NAMES.values()][:2]
     (old, new), *_ = OLD_NAMES.items()
     folder = tmp_path / "baetens-hagolle"

@@ -276,13 +276,13 @@ def _write_model(folder: Path, network: Network, spec: ModelSpec, seed: int) -> 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
     """Set how many threads torch has, and put it back afterwards."""
-    before = torch.get_numthreads()
+    before = torch.get_num_threads()
     if count:
-        torch.set_numthreads(count)
+        torch.set_num_threads(count)
     try:
         yield
     finally:
-        torch.set_numthreads(before)
+        torch.set_num_threads(before)
 
 
 @contextmanager
