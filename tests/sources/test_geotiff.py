@@ -305,3 +305,23 @@ def test_a_tag_can_say_that_numbers_are_reflectance(tmp_path):
     found = open_product(path, OpenOptions()).radiometry
     assert (found.offset, found.quantification) == ({"B04": 0.0}, {"B04": 1.0})
     assert found.origin == "tag UNCLOUDED_VALUES"
+
+
+@pytest.mark.enable_socket
+def test_a_file_by_its_address(tmp_path, monkeypatch):
+    from unclouded.testing.services import LoopbackService
+
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "127.0.0.1")
+    values = np.arange(1, 2 * 30 * 40 + 1, dtype=np.uint16).reshape(2, 30, 40)
+    path = write_fake_geotiff(tmp_path / "a.tif", values, ("red", "nir"), scale=1e-4)
+    with LoopbackService() as service:
+        product = open_product(f"{service.keep('/x/a.tif', path.read_bytes())}?sig=secret", OpenOptions())
+        assert product.identity.id == "a"
+        np.testing.assert_array_equal(product.bands["B08"].read(whole((30, 40))).dn, values[1])
+        assert {asked.query.get("sig") for asked in service.asked()} == {"secret"}
+        with pytest.raises(RasterError) as error:
+            open_product(f"{service.url}/none.tif?sig=secret", OpenOptions())
+        assert "secret" not in str(error.value)
+    with pytest.raises(ProductError, match="expected an address of"):
+        open_product("http://example.org/a.tif", OpenOptions())

@@ -24,7 +24,9 @@ def open_scene(
     """The product at a path as a scene: its identity, bands and grid. No pixel is decoded.
 
     Args:
-        source: a `.SAFE` folder or `.zip`, or a GeoTIFF whose bands are named.
+        source: a `.SAFE` folder or `.zip`, an AWS tile's folder, a STAC item (file, folder, address, dict),
+            an EOPF Zarr group, a Landsat-8/9 scene's folder, band files (folder, or mapping of band to file), a
+            GeoTIFF whose bands are named, or an xarray object.
         offset: what is added to every DN, overruling the source.
         quantification: what the sum is divided by, overruling the source.
         sensor: of a GeoTIFF without a `SENSOR` tag.

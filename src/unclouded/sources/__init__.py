@@ -14,6 +14,7 @@ from unclouded.core.product import Product
 from unclouded.core.registry import names
 from unclouded.sources._delivery import Metadata
 from unclouded.sources._options import OpenOptions
+from unclouded.sources._providers import plain
 from unclouded.sources._text import shown
 
 __all__ = ["Metadata", "OpenOptions", "list_granules", "open_product", "read_metadata"]
@@ -63,13 +64,18 @@ def _reader(source: object) -> ModuleType:
             return reader
     if not isinstance(source, Path):
         raise ProductError(
-            f"source: expected a path, an address or an object of a known kind, "
-            f"found {type(source).__name__}; give the product itself"
+            f"{_said(source)}: expected a path, the address of a STAC item, GeoTIFF or Zarr group, an item, "
+            "a mapping of band to file, or an xarray object, found another; give the product itself"
         )
     raise ProductError(
-        f"{shown(source.name or source)}: expected a Sentinel-2 .SAFE folder or .zip, "
-        f"or a GeoTIFF with named bands, found {_kind(source)}; give the product itself"
+        f"{shown(source.name or source)}: expected a Sentinel-2 .SAFE folder or .zip, an AWS tile, "
+        "a STAC item, a Zarr group, a Landsat scene, a folder of band files, or a GeoTIFF with named bands, "
+        f"found {_kind(source)}; give the product itself"
     )
+
+
+def _said(source: object) -> str:
+    return shown(plain(source), 60) if isinstance(source, str) else f"source of type {type(source).__name__}"
 
 
 def _exists(path: Path) -> bool:

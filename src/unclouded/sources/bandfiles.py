@@ -90,10 +90,12 @@ def read_metadata(source: Path | Mapping[str, str | Path], options: OpenOptions)
 
 def _is_folder(folder: Path) -> bool:
     """A STAC item beside the files, or any product's metadata, makes it another kind of source."""
+    if folder.name == "preview" and (folder.parent / "tileInfo.json").is_file():
+        return False
     names = [child.name for child in folder.iterdir()]
     if any(name.lower().endswith((".json", ".safe")) or is_product_xml(name) for name in names):
         return False
-    if any(name.lower().endswith(("_mtl.txt", "_mtl.xml")) for name in names):
+    if any(name.lower().endswith(("_mtl.txt", "metadata.xml", "mtd_tl.xml")) for name in names):
         return False
     return any(_of_name(name, Sensor(name="sentinel-2")) is not None for name in names)
 

@@ -1,9 +1,13 @@
-"""GeoTIFF of several bands, each named in its description: `B04` or a STAC common name such as `red`."""
+"""GeoTIFF of several bands, each named in its description: `B04` or a STAC common name such as `red`.
+
+A file, or an address over https, of which only the windows and overviews needed are fetched.
+"""
 
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 from affine import Affine
 
@@ -14,9 +18,20 @@ from unclouded.core.product import REFLECTANCE, VALUES_TAG, Identity, Product
 from unclouded.sources import _radiometry
 from unclouded.sources._bands import StackedBand
 from unclouded.sources._delivery import Metadata, of_open_product
+from unclouded.sources._hrefs import gdal_path
 from unclouded.sources._metadata import parse_baseline, parse_time, write_baseline
 from unclouded.sources._options import OpenOptions
-from unclouded.sources._raster import RasterFile, RasterInfo, describe, driver_of, level_grids, raster_file
+from unclouded.sources._providers import check_address, plain
+from unclouded.sources._raster import (
+    RasterFile,
+    RasterInfo,
+    Remote,
+    describe,
+    driver_of,
+    level_grids,
+    raster_file,
+    remote_file,
+)
 from unclouded.sources._sensors import Sensor, band_name, parse_level, parse_sensor
 from unclouded.sources._text import shown
 from unclouded.sources._xml import number
@@ -26,6 +41,9 @@ _TILE = re.compile(r"\d{2}[A-Z]{3}", re.ASCII)
 
 def sniff(source: object) -> bool:
     """Whether the file is a TIFF by its first bytes, or calls itself one. Never raises."""
+    if isinstance(source, str):
+        begins = source.startswith(("https://", "http://"))
+        return begins and source.partition("?")[0].lower().endswith((".tif", ".tiff"))
     try:
         if not isinstance(source, Path) or not source.is_file():
             return False
@@ -36,7 +54,7 @@ def sniff(source: object) -> bool:
         return False
 
 
-def read_metadata(source: Path, options: OpenOptions) -> Metadata:
+def read_metadata(source: Path | str, options: OpenOptions) -> Metadata:
     """What the file says of itself.
 
     Raises:
@@ -45,7 +63,7 @@ def read_metadata(source: Path, options: OpenOptions) -> Metadata:
     return of_open_product(open_product(source, options))
 
 
-def open_product(source: Path, options: OpenOptions) -> Product:
+def open_product(source: Path | str, options: OpenOptions) -> Product:
     """A GeoTIFF as a product. Sensor and level come from the options, else from the file's tags.
 
     Raises:
@@ -54,8 +72,8 @@ def open_product(source: Path, options: OpenOptions) -> Product:
         BandError: two bands have the same name.
         RadiometryError: no scale and offset, neither in the file nor in the options.
     """
-    path = source
-    file = _open(path)
+    path = source if isinstance(source, Path) else PurePosixPath(plain(source))
+    file = _open(source)
     info = describe(file)
     sensor, level, notes = _provenance(info, options)
     positions, unknown = _positions(info, sensor, shown(path.name))
@@ -99,7 +117,12 @@ def open_product(source: Path, options: OpenOptions) -> Product:
     )
 
 
-def _open(path: Path) -> RasterFile:
+def _open(path: Path | str) -> RasterFile:
+    if isinstance(path, str):
+        where = shown(PurePosixPath(plain(path)).name)
+        check_address(path, where=where, home=path)
+        remote = Remote(host=urlsplit(path).hostname or "the service")
+        return remote_file(path=gdal_path(path), driver="GTiff", where=where, remote=remote)
     with path.open("rb") as stream:
         head = stream.read(64)
     return raster_file(path=str(path.resolve()), head=head, size=path.stat().st_size, where=shown(path.name))

@@ -140,8 +140,8 @@ def _is_document(path: Path) -> bool:
 
 
 def _item_file(folder: Path) -> Path | None:
-    """The one item in a folder."""
-    if not folder.is_dir():
+    """The one item in a folder. Beside the metadata of an AWS tile those count: they are ESA's own."""
+    if not folder.is_dir() or any((folder / name).is_file() for name in ("tileInfo.json", "metadata.xml")):
         return None
     found = [path for path in sorted(folder.glob("*.json"))[:20] if _is_document(path)]
     return found[0] if len(found) == 1 else None

@@ -21,12 +21,25 @@ def hostile_paths(folder: Path) -> list[Path]:
         "noise.tif": b"II*\x00" + bytes(range(256)),
         "inline.tif": b"<VRTDataset rasterXSize='1' rasterYSize='1'></VRTDataset>",
         "MTD_MSIL1C.xml": b"<a/>",
+        "MTD_MSIL2A.xml": b"<Level-2A_User_Product/>",
+        "MTD_TL.xml": b"<Level-1C_Tile_ID/>",
+        "tileInfo.json": b'{"utmZone": 1, "latitudeBand": "A", "gridSquare": []}',
+        "item.json": b'{"type": "Feature", "id": "x", "assets": {"red": 5}, "properties": {}}',
+        "items.json": b'[{"type": "Feature", "id": "x", "assets": {}, "properties": {}}, 5]',
+        "dump.json": b'{"members": {}, "zarr_format": 2}',
+        "deep.json": b"[" * 100_000,
+        "x_MTL.txt": b"GROUP = X",
         "name with\nline": b"x",
     }
     for name, content in made.items():
         (folder / name).write_bytes(content)
-    (folder / "hollow.SAFE").mkdir(exist_ok=True)
-    return [*(folder / name for name in made), folder, folder / "hollow.SAFE", folder / "absent"]
+    folders = [folder / name for name in ("hollow.SAFE", "hollow.zarr", "bands", "granule")]
+    for hollow in folders:
+        hollow.mkdir(exist_ok=True)
+    (folder / "hollow.zarr" / "zarr.json").write_bytes(b"{}")
+    (folder / "bands" / "x_B02.tif").write_bytes(b"II*\x00")
+    (folder / "granule" / "MTD_TL.xml").write_bytes(b"<Level-1C_Tile_ID/>")
+    return [*(folder / name for name in made), folder, *folders, folder / "absent"]
 
 
 def check_sniff(reader: ModuleType, path: Path) -> None:
