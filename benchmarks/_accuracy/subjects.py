@@ -11,7 +11,7 @@ from real_images import RealImage, list_images, open_image, read_bands, scene_of
 
 from unclouded import labels
 from unclouded.core.bands import expected_at
-from unclouded.core.classes import Legend
+from unclouded.core.classes import CLEAR, SHADOW, Legend
 from unclouded.core.folds import Member
 from unclouded.labels import LabelItem
 from unclouded.scene import Scene, open_scene
@@ -39,7 +39,12 @@ class Subject:
 
     @property
     def member(self) -> Member:
-        return Member(id=self.id, site=self.site, source=self.source, stratum=self.stratum)
+        """As folds see it: the few chips on which shadow can be judged are spread first."""
+        marked = any(classes == {SHADOW} for classes in self.legend.table.values()) and not any(
+            CLEAR in classes and SHADOW in classes for classes in self.legend.table.values()
+        )
+        stratum = "shadow annotated" if marked else self.stratum
+        return Member(id=self.id, site=self.site, source=self.source, stratum=stratum)
 
 
 def chips(data: Path) -> Iterator[Subject]:
