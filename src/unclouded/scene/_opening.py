@@ -20,19 +20,21 @@ def open_scene(
     level: str | None = None,
     gsd: float | None = None,
     granule: str | None = None,
+    bearer: str | None = None,
 ) -> Scene:
     """The product at a path as a scene: its identity, bands and grid. No pixel is decoded.
 
     Args:
         source: a `.SAFE` folder or `.zip`, an AWS tile's folder, a STAC item (file, folder, address, dict),
-            an EOPF Zarr group, a Landsat-8/9 scene's folder, band files (folder, or mapping of band to file), a
-            GeoTIFF whose bands are named, or an xarray object.
+            an EOPF Zarr group, a Landsat-8/9 scene's folder, band files (folder, or mapping of band to file),
+            a GeoTIFF whose bands are named, or an xarray object.
         offset: what is added to every DN, overruling the source.
         quantification: what the sum is divided by, overruling the source.
         sensor: of a GeoTIFF without a `SENSOR` tag.
         level: of a GeoTIFF without a `LEVEL` tag.
         gsd: spacing of a raster that carries no georeference, m.
-        granule: tile (`32TQM`) or folder name, in a product that holds several.
+        granule: tile (`32TQM`) or folder name, in a product that holds several; id, in a document of items.
+        bearer: access token for files that CDSE hands out over https.
 
     Raises:
         ProductError: not a product, or its metadata are broken.
@@ -44,7 +46,13 @@ def open_scene(
         >>> reading = scene.read(("B02", "B03", "B04"))  # doctest: +SKIP
     """
     options = OpenOptions(
-        offset=offset, quantification=quantification, sensor=sensor, level=level, gsd=gsd, granule=granule
+        offset=offset,
+        quantification=quantification,
+        sensor=sensor,
+        level=level,
+        gsd=gsd,
+        granule=granule,
+        bearer=bearer,
     )
     return Scene(product=open_product(_located(source), options))
 
