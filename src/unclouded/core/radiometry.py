@@ -25,9 +25,7 @@ class Radiometry:
 
     def describe(self) -> str:
         """One line for people and tags: `offset -1000, quantification 10000 (MTD_MSIL1C.xml)`."""
-        return (
-            f"offset {summary(self.offset)}, quantification {summary(self.quantification)} ({self.origin})"
-        )
+        return f"offset {summary(self.offset)}, quantification {summary(self.quantification)} ({self.origin})"
 
 
 def to_reflectance(
