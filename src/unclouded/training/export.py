@@ -117,6 +117,17 @@ def compare_with_torch(file: bytes, network: Network, scenes: Sequence[Floats]) 
     return Agreement(largest=largest, pixels=pixels)
 
 
+def noise_for(network: Network, *, seed: int = 0, strides: int = 2) -> list[Floats]:
+    """Two scenes (band, y, x) of noise over the range of reflectance, a few strides or patches a side."""
+    config = network.config
+    least = config.stride_px if isinstance(config, UNetConfig) else config.patch
+    side = strides * least + 5
+    if isinstance(config, UNetConfig):
+        side -= side % least
+    noise = np.random.default_rng(seed).uniform(0, 1, (2, len(config.bands), side, side))
+    return list(noise.astype(np.float32))
+
+
 def _pairs(
     session: ort.InferenceSession, network: Network, scenes: Sequence[Floats]
 ) -> Iterator[tuple[Floats, Floats]]:

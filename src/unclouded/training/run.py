@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from unclouded.core import registry
@@ -37,7 +36,7 @@ from unclouded.training.checkpoint import (
     start_from,
 )
 from unclouded.training.config import TrainingConfig, record
-from unclouded.training.export import Agreement, compare_with_torch, network_of, to_onnx
+from unclouded.training.export import Agreement, compare_with_torch, network_of, noise_for, to_onnx
 from unclouded.training.loop import LAST, Run, fit
 from unclouded.training.optimisation import Progress
 from unclouded.training.tasks import PatchTask, PixelTask, Task
@@ -260,17 +259,25 @@ def _last_step(folder: Path) -> int:
 
 def _write_model(folder: Path, network: Network, spec: ModelSpec, seed: int) -> tuple[Path, Agreement]:
     """The ONNX file, written only when it repeats the network on noise over the range of reflectance."""
-    least = network.config.patch if isinstance(network, patchcnn.PatchCnn) else network.config.stride_px
-    side = 2 * least + 5
-    rng = np.random.default_rng(seed)
-    noise = rng.uniform(0, 1, (2, len(network.config.bands), side, side)).astype(np.float32)
     content = to_onnx(network, spec)
-    agreement = compare_with_torch(content, network, list(noise))
+    agreement = compare_with_torch(content, network, noise_for(network, seed=seed))
     path = folder / f"{spec.name}.onnx"
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_bytes(content)
-    beside.replace(path)
+    write_whole(path, content)
     return path, agreement
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """A file that appears under its name when it is whole.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError as err:
+        raise OutputError(f"{path}: cannot write: {err.strerror or err}; choose another folder") from err
 
 
 @contextmanager
