@@ -17,9 +17,10 @@ import argparse
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,12 +33,13 @@ from real_images import RealImage
 
 from unclouded.core import folds
 from unclouded.core.bands import NAMES
-from unclouded.core.classes import CLEAR, CLOUD, THIN, class_bits
+from unclouded.core.classes import CLEAR, CLOUD, SHADOW, SNOW, THIN, class_bits
 from unclouded.core.folds import Fold, Member
-from unclouded.patches.augment import Sample
+from unclouded.patches.augment import Sample, rescaled
 from unclouded.scene import Scene
 
 CLASSES_OF_TEACHER = ("clear", "cloud", "shadow")
+OF_TEACHER = {"clear": frozenset({CLEAR, SNOW}), "cloud": CLOUD, "shadow": frozenset({SHADOW})}
 SURE = 0.75
 """Share of the teacher's runs that must agree before a pixel of its counts."""
 WEIGHTS = {"cloudsen12plus": 1.0, "l8biome": 1.0, "ukis-csmask": 0.7, "oncloudn": 0.5}
@@ -58,7 +60,7 @@ class Example:
     teacher: npt.NDArray[np.float32] | None = None
     """(clear, cloud, shadow; y, x), sums to 1; None without a teacher."""
     trust: npt.NDArray[np.float32] | None = None
-    """(y, x) weight of the teacher, 0 where its runs disagree."""
+    """(y, x) weight of the teacher, 0 where its runs disagree or a label contradicts it."""
 
 
 def examples(data: Path, *, teachers: Path | None = None, fold: Fold | None = None) -> tuple[Example, ...]:
@@ -92,36 +94,51 @@ def _exact(data: Path) -> Iterator[Example]:
 
 
 def _taught(data: Path, teachers: Path) -> Iterator[Example]:
-    """Images at the spacing of their teacher labels; coarser ones than the teacher was made for are left."""
+    """Images at the spacing of their teacher labels, their own labels brought there.
+
+    Left out are those that are coarser than the teacher was made for, and those that are exactly known: of
+    dark sea without a cloud it is sure that it is shadow.
+    """
     listing = json.loads((teachers / "teachers.json").read_text(encoding="utf-8"))
-    openers = dict(_openers(data))
-    for row in listing["labels"]:
-        if row["own_gsd"] and row["id"] in openers:
-            member, opener = openers[row["id"]]
-            yield _taught_one(member, coarsened(opener(), row["gsd_m"]), teachers / row["file"])
-
-
-def _openers(data: Path) -> Iterator[tuple[str, tuple[Member, Callable[[], Scene]]]]:
+    rows = {row["id"]: row for row in listing["labels"] if row["own_gsd"]}
     for subject in chips(data):
-        if subject.train_ok:
-            yield subject.id, (subject.member, subject.open)
+        if subject.train_ok and subject.id in rows:
+            yield _taught_one(subject.member, subject.open(), subject.reference(), rows[subject.id], teachers)
     for image, opener in images(data):
-        yield image.id, (_member(image), opener)
+        if image.sky not in EXACT and image.id in rows:
+            scene = opener()
+            unknown = np.zeros(scene.grid.shape, np.uint8)
+            yield _taught_one(_member(image), scene, unknown, rows[image.id], teachers)
 
 
-def _taught_one(member: Member, scene: Scene, path: Path) -> Example:
-    with np.load(path, allow_pickle=False) as arrays:
+def _taught_one(
+    member: Member, native: Scene, sets: npt.NDArray[np.uint8], row: dict[str, Any], teachers: Path
+) -> Example:
+    scene = coarsened(native, row["gsd_m"])
+    with np.load(teachers / row["file"], allow_pickle=False) as arrays:
         shares = arrays["shares"].astype(np.float32)
         agreement = arrays["agreement"].astype(np.float32)
         valid = arrays["valid"]
-    nothing = np.zeros(scene.grid.shape, np.uint8)
+    sample = sample_of(scene, _brought(sets, native, scene), weight=WEIGHTS.get(member.source, 1.0))
+    told = np.array([class_bits(OF_TEACHER[name]) for name in CLASSES_OF_TEACHER], np.uint8)
+    agrees = (sample.sets == 0) | ((sample.sets & told[shares.argmax(axis=0)]) > 0)
+    trusted = valid & agrees & (agreement >= SURE)
     return Example(
         member=member,
         kind="taught",
-        sample=sample_of(scene, nothing),
+        sample=sample,
         teacher=shares,
-        trust=np.where(valid & (agreement >= SURE), agreement, np.float32(0)),
+        trust=np.where(trusted, agreement, np.float32(0)),
     )
+
+
+def _brought(sets: npt.NDArray[np.uint8], native: Scene, scene: Scene) -> npt.NDArray[np.uint8]:
+    """Labels on the coarser grid: what covers most of a pixel, 0 where half of it is not known."""
+    if native.grid == scene.grid or not sets.any():
+        return sets if native.grid == scene.grid else np.zeros(scene.grid.shape, np.uint8)
+    height, width = scene.grid.shape
+    whole = sample_of(native, sets)
+    return rescaled(whole, scene.pixel_size, max(height, width)).sets[:height, :width]
 
 
 def sample_of(scene: Scene, sets: npt.NDArray[np.uint8], *, weight: float = 1.0) -> Sample:
