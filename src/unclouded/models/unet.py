@@ -22,26 +22,15 @@ from unclouded.core.errors import OptionError
 
 STEM_KERNEL, STEM_STRIDE = 6, 2
 
+# Centre: mean top-of-atmosphere reflectance of Level-1C as other networks publish it (CloudS2Mask's
+# normalisation). Spread: ours, about what lies between ground and cloud, so that inputs stay within a few
+# units; the cirrus band is told apart from 0.01 on. Both in the order of the table of bands.
+_CENTRES = (0.24, 0.22, 0.20, 0.21, 0.23, 0.28, 0.31, 0.30, 0.33, 0.12, 0.01, 0.23, 0.16)
+_SPREADS = (0.20, 0.20, 0.20, 0.20, 0.20, 0.20, 0.20, 0.20, 0.20, 0.12, 0.02, 0.16, 0.12)
 CENTRE_SPREAD: Mapping[str, tuple[float, float]] = MappingProxyType(
-    {
-        # Centre: mean top-of-atmosphere reflectance of Level-1C as other networks publish it (CloudS2Mask's
-        # normalisation). Spread: ours, about what lies between ground and cloud, so that inputs stay within
-        # a few units; cirrus (B10) is told apart from 0.01 on.
-        "B01": (0.24, 0.20),
-        "B02": (0.22, 0.20),
-        "B03": (0.20, 0.20),
-        "B04": (0.21, 0.20),
-        "B05": (0.23, 0.20),
-        "B06": (0.28, 0.20),
-        "B07": (0.31, 0.20),
-        "B08": (0.30, 0.20),
-        "B8A": (0.33, 0.20),
-        "B09": (0.12, 0.12),
-        "B10": (0.01, 0.02),
-        "B11": (0.23, 0.16),
-        "B12": (0.16, 0.12),
-    }
+    dict(zip(NAMES, zip(_CENTRES, _SPREADS, strict=True), strict=True))
 )
+"""What a band's reflectance is centred on and divided by."""
 LOWEST, HIGHEST = -0.2, 1.6
 """Reflectance is cut to this range first: saturated pixels (DN 65535) must not drown their neighbours."""
 
