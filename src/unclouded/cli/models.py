@@ -126,7 +126,7 @@ def export(checkpoint: Path, file: Path, precision: str, scenes: tuple[Path, ...
 @click.option(
     "--bands",
     metavar="B01,B02,…",
-    help="Bands of the data that it was trained on, in their order. Default: the study's, that of the file names.",
+    help="Bands that it was trained on, in their order. Default: the study's, by file name.",
 )
 @click.option("--leaky-relu", is_flag=True, help="LeakyReLU follows the convolutions, and FILE does not say.")
 def import_(weights: Path, file: Path, name: str, bands: str | None, *, leaky_relu: bool) -> None:
