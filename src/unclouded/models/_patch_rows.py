@@ -8,7 +8,7 @@ torch's operations, whose gradients are those of the network patch by patch.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -51,16 +51,13 @@ def _layer(
     Bias and activation rise with their argument, so they may follow the maximum, on half the numbers.
     """
     taps = [_taps(cells, position) for position in range(len(cells))]
-    length = min(item.shape[-1] for item in maps)
-    products = _products(maps, taps, conv)
-    variants = {kinds: _row_maximum(_summed(products, kinds, length, step)) for kinds in dict.fromkeys(taps)}
+    sums = _sums(_products(maps, taps, conv), taps, step)
+    variants = {kinds: _row_maximum(sums[kinds]) for kinds in dict.fromkeys(taps)}
     pairs = list(zip(taps[::2], taps[1::2], strict=True))
     distinct = list(dict.fromkeys(pairs))
     bias = cast(Tensor, conv.bias)[:, None, None]
-    pooled = [
-        activation(_larger(variants[first], _moved(variants[second], step)) + bias)
-        for first, second in distinct
-    ]
+    ahead = {second: _moved(variants[second], step) for _, second in distinct}
+    pooled = [activation(_larger(variants[first], ahead[second]) + bias) for first, second in distinct]
     return pooled, tuple(distinct.index(pair) for pair in pairs)
 
 
@@ -82,38 +79,54 @@ def _products(
     return found
 
 
-def _summed(products: dict[tuple[int, int], Tensor], taps: _Taps, length: int, step: int) -> Tensor:
-    """A variant over all positions: its taps' products, each moved to its cell.
+def _sums(
+    products: dict[tuple[int, int], Tensor], variants: Sequence[_Taps], step: int
+) -> dict[_Taps, Tensor]:
+    """Each variant over all positions: its taps' products, each moved to its cell; shared sums made once.
 
     Positions whose neighbour lies past the strip's ends get zeros there; no patch's cell is among them.
     """
-    out = None
-    for tap in taps:
-        moved = _moved(products[tap][..., :length], (tap[1] - 1) * step)
-        out = moved if out is None else out + moved
-    return cast(Tensor, out)
+    moved = {tap: _moved(values, (tap[1] - 1) * step) for tap, values in products.items()}
+    sums: dict[_Taps, Tensor] = {}
+    for variant in variants:
+        for end in range(1, len(variant) + 1):
+            part, last = variant[:end], moved[variant[end - 1]]
+            if part not in sums:
+                sums[part] = sums[part[:-1]] + last if end > 1 else last
+    return sums
 
 
 def _moved(values: Tensor, by: int) -> Tensor:
     """values[x + by], zero past the ends."""
-    if by == 0:
-        return values
-    if by > 0:
-        return functional.pad(values[..., by:], (0, by))
-    return functional.pad(values[..., :by], (-by, 0))
+    return functional.pad(values, (-by, by)) if by else values
 
 
 def _row_maximum(values: Tensor) -> Tensor:
     """Maximum of rows 2 i and 2 i + 1."""
-    return _larger(values[:, :, 0::2], values[:, :, 1::2])
+    count, filters, rows, length = values.shape
+    first, second = values.view(count, filters, rows // 2, 2, length).unbind(3)
+    return _larger(first, second)
 
 
 def _larger(one: Tensor, other: Tensor) -> Tensor:
-    """The maximum, and the first of two that are equal, as a pool takes it.
+    """The maximum, and the first of two that are equal, as a pool takes it."""
+    larger: Tensor = _Larger.apply(one, other)  # type: ignore[no-untyped-call]
+    return larger
 
-    torch.maximum would share the gradient between equals, and takes three times as long backward.
-    """
-    return torch.where(one >= other, one, other)
+
+class _Larger(torch.autograd.Function):
+    """torch.maximum shares the gradient between equals and takes three times as long backward."""
+
+    @staticmethod
+    def forward(ctx: Any, one: Tensor, other: Tensor) -> Tensor:
+        ctx.save_for_backward(one >= other)
+        return torch.maximum(one, other)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        (first,) = ctx.saved_tensors
+        mine = gradient * first
+        return mine, gradient - mine
 
 
 def patches_of(strips: Tensor, patch: int) -> Iterator[Tensor]:

@@ -96,7 +96,7 @@ class PixelSource:
     levels: tuple[LabelledScene, ...]
     """Scenes at each of their scales."""
     padded: tuple[Floats, ...]
-    """Their reflectance with half a patch of zeros around."""
+    """Their reflectance (y, x, band) with half a patch of zeros around."""
     pools: tuple[_Pool, ...]
     patch: int
     sampling: Sampling
@@ -111,7 +111,9 @@ class PixelSource:
         levels = tuple(pyramid(scenes, least=patch))
         return cls(
             levels=levels,
-            padded=tuple(_padded(level.reflectance, patch) for level in levels),
+            padded=tuple(
+                np.ascontiguousarray(_padded(level.reflectance, patch).transpose(1, 2, 0)) for level in levels
+            ),
             pools=tuple(_pools(levels, balanced=sampling.balanced)),
             patch=patch,
             sampling=sampling,
@@ -167,7 +169,14 @@ def augment(patches: Floats, sampling: Sampling, rng: np.random.Generator) -> Fl
     if sampling.flips:
         patches = _turned(patches, rng)
     side = patches.shape[-1] - 1
-    patches = np.ascontiguousarray(patches[..., :side, :side])
+    patches = patches[..., :side, :side].copy(order="K")
+    if any((sampling.gain, sampling.offset, sampling.noise)):
+        patches = _recoloured(patches, sampling, rng)
+    return _at_edges(patches, sampling.edges, rng)
+
+
+def _recoloured(patches: Floats, sampling: Sampling, rng: np.random.Generator) -> Floats:
+    """Patches as another day's light and the instrument's noise might have them; unseen pixels stay zero."""
     count = len(patches)
     seen = (patches != 0).any(axis=1, keepdims=True)
     gain = rng.uniform(1 - sampling.gain, 1 + sampling.gain, (count, 1, 1, 1)).astype(np.float32)
@@ -175,13 +184,12 @@ def augment(patches: Floats, sampling: Sampling, rng: np.random.Generator) -> Fl
     patches = patches * gain + offset
     if sampling.noise:
         patches = patches + sampling.noise * rng.standard_normal(patches.shape, np.float32)
-    patches = np.where(seen, patches, np.float32(0))
-    return _at_edges(patches, sampling.edges, rng)
+    return np.asarray(patches * seen, np.float32)
 
 
 def _turned(patches: Floats, rng: np.random.Generator) -> Floats:
     """Each eighth of the batch in one of the eight positions of a square; the order is random anyway."""
-    out = patches.copy()
+    out = patches.copy(order="K")
     for turn, part in enumerate(np.array_split(rng.permutation(len(patches)), 8)):
         turned = np.rot90(patches[part], turn % 4, axes=(2, 3))
         out[part] = turned if turn < 4 else turned[..., ::-1]
@@ -242,15 +250,19 @@ def _gather(
     widths: Sequence[int],
     patch: int,
 ) -> Floats:
-    """Patches (n, band, patch + 1, patch + 1) centred on the pixels, by one gather a scene."""
+    """Patches (n, band, patch + 1, patch + 1) centred on the pixels, by one gather a scene.
+
+    A pixel's bands lie beside each other in memory, before and after: that is how they are copied fastest,
+    and how torch convolves patches this small fastest.
+    """
     side = patch + 1
-    out = np.empty((len(which), padded[0].shape[0], side, side), np.float32)
+    out = np.empty((len(which), side, side, padded[0].shape[-1]), np.float32)
     for scene in np.unique(which):
         here = np.flatnonzero(which == scene)
         rows, cols = np.divmod(where[here], widths[scene])
-        windows = np.lib.stride_tricks.sliding_window_view(padded[scene], (side, side), axis=(1, 2))
-        out[here] = windows[:, rows, cols].swapaxes(0, 1)
-    return out
+        windows = np.lib.stride_tricks.sliding_window_view(padded[scene], (side, side), axis=(0, 1))
+        out[here] = windows.transpose(0, 1, 3, 4, 2)[rows, cols]
+    return out.transpose(0, 3, 1, 2)
 
 
 def _padded(reflectance: Floats, patch: int) -> Floats:

@@ -95,17 +95,19 @@ def _drawn(pairs: Sequence[Pair], splitting: Splitting, seed: int) -> dict[str, 
     """Part by site. A site's place in the order depends on its name and the seed alone."""
     sites = {pair.site for pair in pairs if not pair.split}
     ranked = sorted(sites, key=lambda site: hashlib.sha256(f"{seed} {site}".encode()).digest())
-    test = _share(splitting.test, len(ranked))
-    validation = _share(splitting.validation, len(ranked))
+    # a part that is wished for keeps a site for itself, and so does training
+    spare = len(ranked) - 1
+    test = _share(splitting.test, len(ranked), at_most=spare - (splitting.validation > 0))
+    validation = _share(splitting.validation, len(ranked), at_most=spare - test)
     ends: tuple[Split, ...] = ("test", "validation", "train")
     counts = (test, validation, len(ranked) - test - validation)
     parts = [part for part, count in zip(ends, counts, strict=True) for _ in range(count)]
     return dict(zip(ranked, parts, strict=True))
 
 
-def _share(share: float, count: int) -> int:
-    """A wish for some is a wish for one at least, where that leaves something to learn from."""
-    return min(max(1, round(share * count)), count - 1) if share and count else 0
+def _share(share: float, count: int, *, at_most: int) -> int:
+    """A wish for some is a wish for one at least, where there is one to spare."""
+    return max(0, min(max(1, round(share * count)), at_most)) if share else 0
 
 
 def _of(pair: Pair, given: dict[str, Split], splitting: Splitting) -> Split:
