@@ -43,3 +43,14 @@ def test_the_ways_give_the_same_probabilities(script):
     expected = script.run_rows(script.torch_row(network), padded, 29)
     np.testing.assert_allclose(script.run_dense(dense, padded, options), expected, atol=1e-5)
     np.testing.assert_allclose(script.run_rows(script.onnx_row(patches), padded, 29), expected, atol=1e-5)
+
+
+def test_the_throughput_table_names_each_way(capsys, monkeypatch):
+    spec = importlib.util.spec_from_file_location("training_benchmark", SCRIPT.with_name("training.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr("sys.argv", ["training.py", "--steps", "1", "--json"])
+    module.main()
+    rates = json.loads(capsys.readouterr().out)
+    assert set(rates) == {"rows, ours", "rows patch by patch, torch", "scattered, ours"}
+    assert min(rates.values()) > 0
