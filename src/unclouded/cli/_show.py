@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -85,3 +86,32 @@ def warn(line: str) -> None:
 def percent(share: float) -> str:
     """0.1234 as `12.3 %`."""
     return f"{100 * share:.1f} %"
+
+
+def output_folder(help_text: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
+    """The option `-o DIR` that every verb with results has; it arrives as `folder`."""
+    return click.option(
+        "-o",
+        "--output",
+        "folder",
+        required=True,
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help=help_text,
+    )
+
+
+@contextmanager
+def count_progress(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar of so many of so many on stderr, where that is a terminal; it goes when the work is done."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+
+        def tell(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield tell

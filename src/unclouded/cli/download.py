@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unclouded.cli._show import transfer_progress
+from unclouded.cli._show import output_folder, transfer_progress
 from unclouded.core.errors import InputError, ScenesFailedError, ServiceError
 
 if TYPE_CHECKING:
@@ -25,15 +25,7 @@ if TYPE_CHECKING:
 )
 @click.option("--dataset", metavar="NAME", help="The labels of a data set and its products: baetens-hagolle.")
 @click.option("--labels-only", is_flag=True, help="Of a data set the labels alone.")
-@click.option(
-    "-o",
-    "--output",
-    "folder",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder for the products; made where missing.",
-)
+@output_folder("Folder for the products; made where missing.")
 @click.option(
     "--provider",
     metavar="NAME",

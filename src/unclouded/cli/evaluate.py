@@ -1,12 +1,12 @@
 """`unclouded evaluate`: masks scored against references."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from unclouded.cli._show import count_progress
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -99,7 +99,7 @@ def command(
     """  # noqa: D301 - \b is click's mark for text that must not be re-wrapped
     from unclouded.evaluate import evaluate, to_json
 
-    with _progress(quiet=quiet) as on_scene:
+    with count_progress("scenes", quiet=quiet) as on_scene:
         result = evaluate(
             prediction,
             reference,
@@ -114,24 +114,6 @@ def command(
         click.echo(to_json(result), nl=False)
     else:
         _print(result)
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on stderr, where that is a terminal; it goes when the work is done."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("scenes", total=None)
-
-        def on_scene(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        yield on_scene
 
 
 def _warn(result: "Evaluation") -> None:

@@ -2,14 +2,14 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from unclouded.cli._show import count_progress
 from unclouded.core.errors import LabelError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def check(name: str, folder: Path, *, as_json: bool, quiet: bool) -> None:
     """  # noqa: D301 - \b is click's mark for text that must not be re-wrapped
     from unclouded import labels
 
-    with _progress(quiet=quiet) as on_item:
+    with count_progress("labels", quiet=quiet) as on_item:
         found = labels.check(name, folder, on_item=on_item)
     if as_json:
         click.echo(json.dumps(asdict(found), indent=2))
@@ -95,24 +95,6 @@ def list_sets(*, as_json: bool) -> None:
     )
     for name, note in notes.items():
         click.echo(f"  {name}{': ' if note else ''}{note}")
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on stderr, where that is a terminal; it goes when the work is done."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("labels", total=None)
-
-        def on_item(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        yield on_item
 
 
 def _print(found: "Check") -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unclouded.cli._show import percent, scene_progress, warn
+from unclouded.cli._show import output_folder, percent, scene_progress, warn
 from unclouded.core.errors import ScenesFailedError
 
 if TYPE_CHECKING:
@@ -16,15 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("mask", short_help="Mask the clouds of a product.")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-@click.option(
-    "-o",
-    "--output",
-    "folder",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder for the masks; made where missing.",
-)
+@output_folder("Folder for the masks; made where missing.")
 @click.option(
     "--model",
     default=None,

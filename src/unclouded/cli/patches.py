@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from unclouded.cli._show import scene_progress
+from unclouded.cli._show import output_folder, scene_progress
 from unclouded.core.errors import OptionError
 
 _NEEDED = ("torch", "lightning", "zarr")
@@ -13,15 +13,7 @@ _NEEDED = ("torch", "lightning", "zarr")
 
 @click.command("patches", short_help="Cut scenes and masks into a patch store to train from.")
 @click.argument("config", type=click.Path(path_type=Path), metavar="CONFIG.toml")
-@click.option(
-    "-o",
-    "--output",
-    "folder",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder of the store; one that was begun for the same patches is finished.",
-)
+@output_folder("Folder of the store; one that was begun for the same patches is finished.")
 @click.option(
     "--size", default=512, show_default=True, metavar="PX", help="Side of a patch; larger than squares."
 )

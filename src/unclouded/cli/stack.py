@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unclouded.cli._show import percent, scene_progress, warn
+from unclouded.cli._show import output_folder, percent, scene_progress, warn
 from unclouded.core.errors import OptionError, ScenesFailedError
 
 if TYPE_CHECKING:
@@ -103,15 +103,7 @@ def _source_options(command: Command) -> Command:
 
 @click.command("stack", short_help="Bring the bands of products onto one grid, as GeoTIFF.")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-@click.option(
-    "-o",
-    "--output",
-    "folder",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder for the stacks; made where missing.",
-)
+@output_folder("Folder for the stacks; made where missing.")
 @click.option(
     "--bands",
     metavar="B02,B03,…",
