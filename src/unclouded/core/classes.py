@@ -42,6 +42,9 @@ CLASSES: tuple[MaskClass, ...] = (
 CLOUD: frozenset[int] = frozenset({THICK, THIN})
 """What "cloud" means where a mask does not tell thick from thin."""
 
+WORST_FIRST: tuple[int, ...] = (THICK, THIN, SHADOW, SNOW, CLEAR)
+"""Classes by how little of the ground they show: where two lay claim to a pixel, the first has it."""
+
 EVERY_CLASS: frozenset[int] = frozenset(item.code for item in CLASSES)
 LEGEND_TAG = "UNCLOUDED_LEGEND"
 """Metadata tag under which a raster of ours names its legend."""

@@ -1,0 +1,144 @@
+"""Refinement of a mask that comes strip by strip, the same as that of the whole.
+
+Each step needs some rows around those that it gives: the disc's radius for a buffer, twice that for a
+closing, and for small areas one less than the pixels of the smallest that stays: a smaller one cannot reach
+further, and of a larger one as many pixels are in sight.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from unclouded.core.classes import WORST_FIRST
+from unclouded.core.errors import OptionError
+from unclouded.core.grid import METRES_PER_DEGREE, Grid
+from unclouded.core.windows import Window, whole
+from unclouded.refine._bits import Spacing
+from unclouded.refine._growth import buffered, closed
+from unclouded.refine._islands import filled
+from unclouded.refine._rules import Refinement
+
+Codes = npt.NDArray[np.uint8]
+Part = tuple[Window, Codes]
+"""A window of a mask and its codes (y, x)."""
+_LEAST_ROWS = 512
+"""Rows that a step works on at least: fewer cost more in rows read twice than they save in memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Step:
+    """One thing done to a mask."""
+
+    work: Callable[[Codes], Codes]
+    halo: int
+    """Rows above and below that a row's result depends on."""
+
+    @property
+    def rows(self) -> int:
+        """Rows made at a time: as many as are read twice."""
+        return max(_LEAST_ROWS, 2 * self.halo)
+
+
+def refine_parts(parts: Iterable[Part], grid: Grid, refinement: Refinement) -> Iterator[Part]:
+    """The refined mask in strips as wide as the grid, top to bottom, whatever the windows that come in.
+
+    A strip comes out when the rows that it depends on have come in. Nothing is cut or copied where there is
+    nothing to do.
+
+    Args:
+        parts: windows row by row, each row of windows of one height; together the whole grid.
+
+    Raises:
+        OptionError: the grid's spacing is not known.
+    """
+    if not refinement:
+        yield from parts
+        return
+    strips = _whole_rows(parts, grid.width)
+    for step in _steps(refinement, _spacing(grid)):
+        strips = _overlapped(strips, step, grid.height)
+    for first, codes in strips:
+        yield Window(row_off=first, col_off=0, height=len(codes), width=grid.width), codes
+
+
+def refine_array(codes: Codes, grid: Grid, refinement: Refinement) -> Codes:
+    """A whole mask refined, uint8 (y, x); 255 stays.
+
+    Raises:
+        OptionError: the grid's spacing is not known.
+    """
+    parts = refine_parts([(whole(codes.shape), codes)], grid, refinement)
+    return np.concatenate([part for _, part in parts])
+
+
+def rows_held(refinement: Refinement, grid: Grid) -> int:
+    """Rows of the mask that are held at most while it passes: what refinement costs in memory.
+
+    Raises:
+        OptionError: the grid's spacing is not known.
+    """
+    if not refinement:
+        return 0
+    steps = _steps(refinement, _spacing(grid))
+    return sum(min(grid.height, step.rows + 2 * step.halo) for step in steps)
+
+
+def _spacing(grid: Grid) -> Spacing:
+    """Of the grid, m; of degrees at its middle."""
+    if not grid.spacing_known:
+        raise OptionError(
+            "refinement in metres: expected a grid whose spacing is known, found one without; "
+            "state it with --pixel-size"
+        )
+    t = grid.transform
+    row, col = math.hypot(t.b, t.e), math.hypot(t.a, t.d)
+    if grid.geographic:
+        latitude = t.f + t.d * grid.width / 2 + t.e * grid.height / 2
+        row, col = row * METRES_PER_DEGREE, col * METRES_PER_DEGREE * math.cos(math.radians(latitude))
+    return Spacing(row=row, col=col)
+
+
+def _steps(refinement: Refinement, spacing: Spacing) -> Iterator[_Step]:
+    least = math.ceil(refinement.min_area_m2 / spacing.area * (1 - 1e-9))
+    if least > 1:
+        for code in WORST_FIRST:
+            yield _Step(work=partial(filled, code=code, least=least), halo=least - 1)
+    for rules, work, times in ((refinement.closing, closed, 2), (refinement.buffer, buffered, 1)):
+        if rules:
+            rows = max(len(spacing.reach(rule.radius_m)) - 1 for rule in rules)
+            yield _Step(work=partial(work, rules=rules, spacing=spacing), halo=times * rows)
+
+
+_Strip = tuple[int, Codes]
+"""First row, and codes of rows as wide as the grid."""
+
+
+def _whole_rows(parts: Iterable[Part], width: int) -> Iterator[_Strip]:
+    """Windows side by side joined to strips."""
+    row: list[Codes] = []
+    for window, codes in parts:
+        row.append(codes)
+        if window.col_end == width:
+            yield window.row_off, row[0] if len(row) == 1 else np.concatenate(row, axis=1)
+            row = []
+
+
+def _overlapped(strips: Iterable[_Strip], step: _Step, height: int) -> Iterator[_Strip]:
+    """What a step makes of strips, in strips of its own, each worked out with its halo around it."""
+    held: list[Codes] = []
+    top = made = 0  # first row held; first row not yet made
+    for first, codes in strips:
+        held.append(codes)
+        bottom = first + len(codes)
+        while made < height and bottom >= min(height, made + step.rows + step.halo):
+            end = min(height, made + step.rows)
+            block = held[0] if len(held) == 1 else np.concatenate(held)
+            seen = block[: end + step.halo - top]
+            yield made, step.work(seen)[made - top : end - top]
+            made = end
+            drop = max(0, made - step.halo - top)
+            held, top = [block[drop:]], top + drop

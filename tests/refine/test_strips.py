@@ -1,0 +1,155 @@
+"""A mask refined strip by strip is the mask refined at once."""
+
+import numpy as np
+import pytest
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unclouded.core.classes import CLEAR, NODATA, SHADOW, SNOW, THICK, THIN
+from unclouded.core.errors import OptionError
+from unclouded.core.grid import Grid
+from unclouded.core.windows import Window, tiled
+from unclouded.refine import Refinement, refine_array, refine_parts, rules
+from unclouded.refine import _strips as strips
+from unclouded.refine._strips import rows_held
+
+
+def grid_of(height, width, size=10.0, crs="EPSG:32633"):
+    return Grid(height=height, width=width, transform=Affine(size, 0, 5e5, 0, -size, 5e6), crs=crs)
+
+
+def blotches(height, width, seed):
+    """Blotches of every class on clear ground, with specks, holes and a corner without data."""
+    rng = np.random.default_rng(seed)
+    codes = np.zeros((height, width), np.uint8)
+    for code in (SNOW, SHADOW, THIN, THICK, CLEAR):
+        coarse = rng.random((height // 5 + 2, width // 5 + 2)) < 0.2
+        codes[np.kron(coarse, np.ones((5, 5), bool))[2 : height + 2, 3 : width + 3]] = code
+    specks = rng.random(codes.shape) < 0.05
+    codes[specks] = rng.choice([CLEAR, THICK, THIN, SHADOW, SNOW], specks.sum())
+    codes[: height // 4, : width // 3] = NODATA
+    return codes
+
+
+refinements = st.builds(
+    lambda area, closing, buffer: Refinement(
+        min_area_m2=area * 100.0,
+        closing=rules(closing, what="closing"),
+        buffer=rules(buffer, what="buffer"),
+    ),
+    st.integers(0, 30),
+    st.dictionaries(st.sampled_from(["cloud", "shadow"]), st.integers(0, 60), max_size=2),
+    st.dictionaries(st.sampled_from(["thick", "thin", "shadow", "snow"]), st.integers(0, 90), max_size=4),
+)
+
+
+@settings(max_examples=60)
+@given(
+    height=st.integers(1, 120),
+    width=st.integers(1, 90),
+    size=st.integers(1, 100),
+    least=st.integers(1, 40),
+    refinement=refinements,
+    seed=st.integers(0, 9),
+)
+def test_the_cut_does_not_show(height, width, size, least, refinement, seed):
+    codes = blotches(height, width, seed)
+    grid = grid_of(height, width)
+    whole = refine_array(codes, grid, refinement)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(strips, "_LEAST_ROWS", least)  # or every strip of this size would be one
+        parts = ((window, codes[window.slices]) for window in tiled(codes.shape, size))
+        out = np.full_like(codes, 77)
+        for window, part in refine_parts(parts, grid, refinement):
+            assert (out[window.slices] == 77).all()
+            out[window.slices] = part
+    np.testing.assert_array_equal(out, whole)
+
+
+def test_strips_come_out_before_the_last_comes_in():
+    """What is held is a halo, not the scene."""
+    codes = blotches(3000, 64, 1)
+    refinement = Refinement(min_area_m2=1000, buffer=rules({"cloud": 100}, what=""))
+    fed = []
+
+    def parts():
+        for row in range(0, 3000, 100):
+            fed.append(row)
+            yield Window(row_off=row, col_off=0, height=100, width=64), codes[row : row + 100]
+
+    grid = grid_of(3000, 64)
+    held = []
+    done = 0
+    for window, _ in refine_parts(parts(), grid, refinement):
+        assert window.row_off == done
+        done = window.row_end
+        held.append(fed[-1] + 100 - done)
+    assert done == 3000
+    assert max(held) <= rows_held(refinement, grid) < 3000 * 1.2
+
+
+def test_nothing_asked_for_changes_nothing():
+    codes = blotches(40, 30, 2)
+    parts = [(window, codes[window.slices]) for window in tiled(codes.shape, 16)]
+    assert list(refine_parts(parts, grid_of(40, 30), Refinement())) == parts
+    assert rows_held(Refinement(), grid_of(40, 30)) == 0
+
+
+def test_steps_follow_one_another_from_specks_to_buffers():
+    codes = np.zeros((40, 60), np.uint8)
+    codes[3, 3] = THICK  # a speck: no buffer around it
+    codes[20:30, 20:30] = THICK
+    codes[20:30, 32:40] = THICK  # a gap of two
+    out = refine_array(
+        codes,
+        grid_of(40, 60),
+        Refinement(
+            min_area_m2=500, closing=rules({"cloud": 20}, what=""), buffer=rules({"cloud": 30}, what="")
+        ),
+    )
+    assert not out[:12].any()
+    assert (out[20:30, 17:43] == THICK).all()
+    assert not out[:, 43:].any()
+
+
+@pytest.mark.parametrize("size", [10, 20, 60])
+def test_a_length_is_the_same_on_the_ground_at_any_spacing(size):
+    side = 6000 // size
+    codes = np.zeros((side, side), np.uint8)
+    codes[side // 2, side // 2] = THICK
+    grid = grid_of(side, side, size)
+    out = refine_array(codes, grid, Refinement(buffer=rules({"cloud": 1000}, what="")))
+    assert (out == THICK).sum() * size**2 == pytest.approx(np.pi * 1000**2, rel=0.02)
+
+
+def test_degrees_are_metres_on_the_ground():
+    """At 60 degrees north a degree of longitude is half as long as one of latitude."""
+    degree = Grid(height=101, width=101, transform=Affine(0.001, 0, 10, 0, -0.001, 60.05), crs="EPSG:4326")
+    codes = np.zeros((101, 101), np.uint8)
+    codes[50, 50] = THICK
+    out = refine_array(codes, degree, Refinement(buffer=rules({"cloud": 2000}, what="")))
+    rows, cols = np.nonzero(out)
+    assert np.ptp(rows) == 2 * 17  # 2000 m / 111.1 m
+    assert np.ptp(cols) == 2 * 35  # 2000 m / 55.6 m
+
+
+def test_without_a_spacing_there_are_no_metres():
+    grid = Grid(height=2, width=2, transform=Affine.identity(), crs=None)
+    with pytest.raises(OptionError, match="state it with --pixel-size"):
+        refine_array(np.zeros((2, 2), np.uint8), grid, Refinement(buffer=rules({"cloud": 9}, what="")))
+
+
+@pytest.mark.parametrize("least", [2, 7, 20])
+def test_an_area_of_just_the_size_is_seen_whole_from_both_of_its_ends(least):
+    """Upright lines of the least area, and of a pixel less, from every row: wherever a cut falls."""
+    lines = np.zeros((150, 2 * 120), np.uint8)
+    for place in range(120):
+        lines[place : place + least, 2 * place] = THICK
+    grid = grid_of(*lines.shape)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(strips, "_LEAST_ROWS", 1)
+        stays = refine_array(lines, grid, Refinement(min_area_m2=least * 100.0))
+        goes = refine_array(lines, grid, Refinement(min_area_m2=(least + 1) * 100.0))
+    np.testing.assert_array_equal(stays, lines)
+    assert not goes.any()
