@@ -177,8 +177,8 @@ def _as_item(safe, folder, *, added, **how):
     return folder / "item.json"
 
 
-def masked(source, folder):
-    mask(source, folder, MaskOptions(preview=False))
+def masked(source, folder, **options):
+    mask(source, folder, MaskOptions(preview=False, **options))
     (path,) = Path(folder).glob("*_mask.tif")
     with rasterio.open(path) as dataset:
         return dataset.read(1), dataset.tags()
@@ -206,6 +206,21 @@ def test_one_scene_in_every_delivery_gives_one_mask(masks):
     assert agreement(masks["with"][0], masks["without"][0]) >= 0.999
 
 
+@pytest.mark.parametrize("gsd", [20, 60])
+def test_read_in_full_products_and_cogs_give_one_mask(deliveries, tmp_path, gsd):
+    """The promise of `--exact`: whatever the delivery, seen and unseen pixels alike."""
+    made = {
+        name: masked(source, tmp_path / name, exact=True, gsd=gsd)
+        for name, source in deliveries.items()
+        if name != "lying"
+    }
+    reference, tags = made["05.11"]
+    assert tags["UNCLOUDED_READING"] == "full resolution"
+    for codes, _ in made.values():
+        assert agreement(codes, reference) >= 0.999
+        assert (codes == reference).mean() >= 0.999
+
+
 def test_reflectance_of_cogs_is_that_of_the_product_read_in_full(deliveries):
     """At a reduced level a JPEG 2000 gives the wavelet's samples in place of means: one in a hundred of a
     mask's pixels at 60 m, along edges, differ by that. Read in full, nothing does."""
@@ -219,6 +234,8 @@ def test_reflectance_of_cogs_is_that_of_the_product_read_in_full(deliveries):
 
 
 def test_masks_of_cogs_and_of_the_product_agree_but_for_edges(masks):
+    """By default; docs/decisions/0010 has the figures."""
+    assert masks["with"][1]["UNCLOUDED_READING"] == "coarsest level that is fine enough"
     assert agreement(masks["with"][0], masks["05.11"][0]) >= 0.98
 
 

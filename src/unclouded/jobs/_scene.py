@@ -30,6 +30,9 @@ class MaskOptions:
     """Name of a bundled model, or the path of an ONNX file made by unclouded."""
     gsd: float | None = None
     """Spacing of the mask, m; None: what the model does best."""
+    exact: bool = False
+    """Average the full resolution in place of the coarsest JPEG 2000 level that is fine enough: one mask
+    whatever form a scene was delivered in, at 2 to 5 times the decoding (docs/decisions/0010)."""
     edge: Edge = "reflect"
     """What the network sees past the scene's edge: the scene mirrored, or zero as in the study."""
     window: int = 256
@@ -119,7 +122,7 @@ def mask_scene(
 def target_of(scene: Scene, spec: ModelSpec, options: MaskOptions) -> Scene:
     """The scene at the spacing of the mask; as it is where its own spacing is unknown."""
     if scene.grid.spacing_known:
-        return scene.at(options.gsd or spec.best_gsd_m)
+        return scene.at(options.gsd or spec.best_gsd_m, exact=options.exact)
     if options.gsd is not None:
         raise OptionError(
             f"{scene.id}: --gsd {options.gsd:g} cannot be met: the source carries no georeference; "
@@ -172,6 +175,7 @@ def _tags(scene: Scene, model: Model, options: MaskOptions) -> dict[str, str]:
         "UNCLOUDED_BANDS": " ".join(name for name in spec.bands if name in scene.bands),
         "UNCLOUDED_RADIOMETRY": scene.radiometry.describe(),
         "UNCLOUDED_EDGE": options.edge,
+        "UNCLOUDED_READING": "full resolution" if scene.exact else "coarsest level that is fine enough",
         LEGEND_TAG: legend_name(spec),
     }
     if scene.sensing_time is not None:
