@@ -48,7 +48,7 @@ def pack(pixels: npt.NDArray[np.bool_]) -> Words:
     bits = np.packbits(pixels, axis=1, bitorder="little")
     out = np.zeros((height, -(-width // _WORD) * 8), np.uint8)
     out[:, : bits.shape[1]] = bits
-    return out.view("<u8").astype(np.uint64, copy=False)
+    return np.asarray(out.view("<u8"), np.uint64)
 
 
 def unpack(words: Words, width: int) -> npt.NDArray[np.bool_]:
