@@ -48,13 +48,17 @@ def pack(pixels: npt.NDArray[np.bool_]) -> Words:
     bits = np.packbits(pixels, axis=1, bitorder="little")
     out = np.zeros((height, -(-width // _WORD) * 8), np.uint8)
     out[:, : bits.shape[1]] = bits
-    return np.asarray(out.view("<u8"), np.uint64)
+    words: Words = out.view("<u8").astype(np.uint64, copy=False)
+    return words
 
 
 def unpack(words: Words, width: int) -> npt.NDArray[np.bool_]:
     """Words as booleans (y, x) of that many columns."""
     octets = words.astype("<u8", copy=False).view(np.uint8)
-    return np.unpackbits(octets, axis=1, count=width, bitorder="little").view(np.bool_)
+    pixels: npt.NDArray[np.bool_] = np.unpackbits(octets, axis=1, count=width, bitorder="little").view(
+        np.bool_
+    )
+    return pixels
 
 
 def spread(words: Words, reach: tuple[int, ...]) -> Words:
@@ -73,7 +77,7 @@ def spread(words: Words, reach: tuple[int, ...]) -> Words:
 
 def _widened(words: Words) -> Words:
     """Set pixels with their neighbours left and right."""
-    out = words | words << _ONE | words >> _ONE
+    out: Words = words | words << _ONE | words >> _ONE
     out[:, 1:] |= words[:, :-1] >> _TOP
     out[:, :-1] |= words[:, 1:] << _TOP
     return out
