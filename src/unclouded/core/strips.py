@@ -1,4 +1,4 @@
-"""A mask as it comes down the scene, some rows at a time: what prediction, post-processing and writing share."""
+"""A mask as it comes down the scene, some rows at a time: what predict, post-processing and outputs share."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
