@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from unclouded.core.errors import UncloudedError as UncloudedError
     from unclouded.evaluate import evaluate as evaluate
     from unclouded.jobs import mask as mask
+    from unclouded.jobs import mask_array as mask_array
     from unclouded.scene import Scene as Scene
     from unclouded.scene import open_scene as open_scene
 
@@ -21,10 +22,11 @@ _HOMES = {
     "UncloudedError": "unclouded.core.errors",
     "evaluate": "unclouded.evaluate",
     "mask": "unclouded.jobs",
+    "mask_array": "unclouded.jobs",
     "open_scene": "unclouded.scene",
 }
 
-__all__ = ["Scene", "UncloudedError", "__version__", "evaluate", "mask", "open_scene"]
+__all__ = ["Scene", "UncloudedError", "__version__", "evaluate", "mask", "mask_array", "open_scene"]
 
 
 def __getattr__(name: str) -> object:

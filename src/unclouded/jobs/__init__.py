@@ -1,5 +1,6 @@
 """One scene end to end, and many: the only room that joins prediction and outputs."""
 
+from unclouded.jobs._array import ArrayMask, mask_array
 from unclouded.jobs._batch import RunReport, SceneReport, mask
 from unclouded.jobs._codes import CodesOptions, CodesReport, StackedCodes, stack_codes
 from unclouded.jobs._inspect import Inspection, Runs, inspect
@@ -9,6 +10,7 @@ from unclouded.jobs._stats import AreaStats, stats
 
 __all__ = [
     "AreaStats",
+    "ArrayMask",
     "CodesOptions",
     "CodesReport",
     "Inspection",
@@ -22,6 +24,7 @@ __all__ = [
     "StackedCodes",
     "inspect",
     "mask",
+    "mask_array",
     "stack",
     "stack_codes",
     "stats",
