@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from unclouded.core.bands import canonical_names
-from unclouded.core.classes import CLASSES
+from unclouded.core.classes import CLASSES, MaskClass
 from unclouded.core.errors import BandError, ModelError
 
 METADATA_KEY = "unclouded"
@@ -85,6 +85,12 @@ class ModelSpec:
         """What the model calls a class, for people."""
         table = {item.code: item.title for item in CLASSES}
         return self.class_titles.get(code, table[code])
+
+    def class_of(self, code: int) -> MaskClass:
+        """The class under the model's own title: its machine name follows."""
+        (item,) = (item for item in CLASSES if item.code == code)
+        title = self.title_of(code)
+        return item if title == item.title else replace(item, title=title, name=title.replace(" ", "_"))
 
     def to_json(self) -> str:
         """As it stands in the ONNX metadata."""

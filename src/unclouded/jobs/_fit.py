@@ -1,11 +1,10 @@
 """Does this model fit this scene? Refuse what cannot work, name what may not."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from unclouded.core.bands import missing
-from unclouded.core.classes import CLASSES, CLEAR, THICK, MaskClass
+from unclouded.core.classes import CLEAR, THICK, MaskClass
 from unclouded.core.errors import BandError, LevelError
 from unclouded.core.spec import ModelSpec
 from unclouded.scene import Scene
@@ -92,10 +91,4 @@ def legend_name(spec: ModelSpec) -> str:
 
 def legend_of(spec: ModelSpec) -> tuple[MaskClass, ...]:
     """The classes that a mask of this model can hold, named as the model names them."""
-    table = {item.code: item for item in CLASSES}
-    return tuple(_named(table[code], spec.title_of(code)) for code in sorted(spec.classes))
-
-
-def _named(item: MaskClass, title: str) -> MaskClass:
-    """The class under a model's own title: its machine name follows."""
-    return item if title == item.title else replace(item, title=title, name=title.replace(" ", "_"))
+    return tuple(spec.class_of(code) for code in sorted(spec.classes))
