@@ -27,7 +27,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from unclouded.core.bands import NAMES
 from unclouded.core.classes import SHADOW, THIN
-from unclouded.synthetic import LANDSCAPES, SKIES, CloudLayer, SceneConfig, add_clouds, render
+from unclouded.synthetic import LANDSCAPES, SKIES, CloudLayer, SceneConfig, clouds_over, render
 
 CLEAR, CLOUD, IGNORE = 0, 1, 255
 PLACE = {name: index for index, name in enumerate(NAMES)}
@@ -96,7 +96,8 @@ def pasted(clear: list[Example]) -> Iterator[Example]:
         side = min(image.shape[1:]) * gsd
         for sky, clouds in TRAINING_SKIES.items():
             config = scene_config(SEED + 100 * number, sky, clouds, size_m=side - side % 60)
-            values, codes = add_clouds(image, NAMES, gsd, config)
+            piece = clouds_over(image, NAMES, gsd, config)
+            values, codes = piece.reflectance, piece.classes
             yield Example(name=f"pasted-{base.name.partition('-')[2]}-{sky}", reflectance=values, codes=codes)
 
 

@@ -184,6 +184,20 @@ def test_clouds_are_not_pasted_over_clouds():
     assert augment.clouded(before, np.random.default_rng(1)) is before
 
 
+def test_doubt_leaves_rims_of_synthetic_clouds_open_and_takes_nothing_back():
+    before = drawn(side=48, sets=np.uint8(CLEAR_ONLY))
+    opened = 0
+    for seed in range(6):
+        sure = augment.clouded(before, np.random.default_rng(seed))
+        open_ = augment.clouded(before, np.random.default_rng(seed), doubt=2.0)
+        np.testing.assert_array_equal(sure.reflectance, open_.reflectance)
+        np.testing.assert_array_equal(sure.sets & open_.sets, sure.sets)
+        widened = open_.sets != sure.sets
+        opened += int(widened.sum())
+        assert all(int(item).bit_count() > 1 for item in np.unique(open_.sets[widened]))
+    assert opened > 0
+
+
 def test_absent_bands_stay_absent_under_clouds():
     before = drawn(side=32, sets=np.uint8(CLEAR_ONLY))
     presence = np.array([name in {"B02", "B04", "B08"} for name in NAMES])

@@ -14,7 +14,7 @@ from unclouded.synthetic import (
     CloudLayer,
     Landscape,
     SceneConfig,
-    add_clouds,
+    clouds_over,
     draw_scene,
     render,
 )
@@ -101,7 +101,8 @@ def test_clouds_can_be_laid_over_an_image_of_ones_own():
     clear = np.full((3, 100, 100), 0.1, np.float32)
     clear[1] = 0.3
     config = dataclasses.replace(CONFIG, size_m=2_000.0, seed=9)
-    cloudy, classes = add_clouds(clear, ("B04", "B08", "B10"), 20, config)
+    over = clouds_over(clear, ("B04", "B08", "B10"), 20, config)
+    cloudy, classes = over.reflectance, over.classes
     assert cloudy.shape == clear.shape
     assert set(np.unique(classes)) <= {0, 1, 2, 3}
     thick = classes == 1
@@ -114,7 +115,8 @@ def test_the_clouds_of_a_scene_and_those_laid_over_its_land_are_the_same():
     bare = dataclasses.replace(CONFIG, clouds=())
     here = window(0, 0, 80, 80)
     land = render(bare, ("B03", "B11"), here).reflectance
-    laid, classes = add_clouds(land, ("B03", "B11"), 10, CONFIG)
+    over = clouds_over(land, ("B03", "B11"), 10, CONFIG)
+    laid, classes = over.reflectance, over.classes
     whole = render(CONFIG, ("B03", "B11"), here)
     np.testing.assert_array_equal(classes, whole.classes)
     np.testing.assert_array_equal(laid, whole.reflectance)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from unclouded.core.bands import SENTINEL2, expected_at
 from unclouded.core.classes import CLEAR, CLOUD, class_bits
 from unclouded.core.errors import GridError, OptionError
-from unclouded.synthetic import add_clouds, draw_scene
+from unclouded.synthetic import Rendered, classify, clouds_over, draw_scene
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -213,11 +213,15 @@ def with_holes(sample: Sample, rng: np.random.Generator) -> Sample:
     return _seen(sample, kept)
 
 
-def clouded(sample: Sample, rng: np.random.Generator) -> Sample:
+def clouded(sample: Sample, rng: np.random.Generator, *, doubt: float = 1.0) -> Sample:
     """Synthetic clouds, with shadows and parallax, over a sample without any; others stay as they are.
 
     The sun is the sample's where it is known. Labels of clouds and shadows are exact; between them the
     sample's own stay.
+
+    Args:
+        doubt: a pixel whose optical depth lies within this factor of the depth where its class begins may
+            be of either class. 1: none may. People see the rim of a veil earlier or later than a threshold.
     """
     seed = int(rng.integers(2**31))
     if np.any(sample.sets & class_bits(CLOUD)) or not sample.presence.any():
@@ -230,11 +234,19 @@ def clouded(sample: Sample, rng: np.random.Generator) -> Sample:
     }
     sky = replace(sky, sun_zenith=sun["sun_zenith"], sun_azimuth=sun["sun_azimuth"])
     there = np.flatnonzero(sample.presence)
-    names = [sample.bands[i] for i in there]
+    piece = clouds_over(sample.reflectance[there], [sample.bands[i] for i in there], gsd, sky)
     values = sample.reflectance.copy()
-    values[there], classes = add_clouds(sample.reflectance[there], names, gsd, sky)
-    sets = np.where(classes == CLEAR, sample.sets, np.uint8(1) << classes)
-    return _seen(replace(sample, reflectance=values, sets=sets.astype(np.uint8)), sample.valid)
+    values[there] = piece.reflectance
+    return _seen(replace(sample, reflectance=values, sets=_truth(piece, sample.sets, doubt)), sample.valid)
+
+
+def _truth(piece: Rendered, below: Sets, doubt: float) -> Sets:
+    """What a pixel may be by depths taken as they are, too low and too high; clear is what lies below."""
+    sets = np.zeros(below.shape, np.uint8)
+    for factor in {1 / doubt, 1.0, doubt}:
+        classes = classify(piece.cloud_depth * np.float32(factor), piece.shadow_depth * np.float32(factor))
+        sets |= np.where(classes == CLEAR, below, np.uint8(1) << classes).astype(np.uint8)
+    return sets
 
 
 def rescaled(sample: Sample, gsd_m: float, size: int) -> Sample:

@@ -1,11 +1,11 @@
 """Scenes with known truth: land, clouds and shadows out of a seed, and whole products of them."""
 
-from unclouded.synthetic._sky import Rendered
+from unclouded.synthetic._sky import Rendered, classify
 from unclouded.synthetic.clouds import SHADOW_DEPTH, THICK_DEPTH, THIN_DEPTH, CloudLayer
 from unclouded.synthetic.config import SKIES, SceneConfig, draw_scene
 from unclouded.synthetic.landscapes import LANDSCAPES, Landscape
 from unclouded.synthetic.safe import SafePaths, write_safe
-from unclouded.synthetic.scene import add_clouds, render
+from unclouded.synthetic.scene import clouds_over, render
 from unclouded.synthetic.stack import StackPaths, write_stack
 
 __all__ = [
@@ -20,7 +20,8 @@ __all__ = [
     "SafePaths",
     "SceneConfig",
     "StackPaths",
-    "add_clouds",
+    "classify",
+    "clouds_over",
     "draw_scene",
     "render",
     "write_safe",

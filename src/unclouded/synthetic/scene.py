@@ -9,7 +9,7 @@ import numpy as np
 from unclouded.core.bands import canonical_names
 from unclouded.core.windows import Window, tiled
 from unclouded.synthetic._noise import Float, Sampling, block_mean, seed_of
-from unclouded.synthetic._sky import Classes, Rendered, classify, under_sky
+from unclouded.synthetic._sky import Rendered, classify, under_sky
 from unclouded.synthetic.config import SceneConfig, pixels_of, whole_window
 from unclouded.synthetic.land import ground
 from unclouded.synthetic.landscapes import LANDSCAPES
@@ -111,10 +111,8 @@ def _blurred(values: Float) -> Float:
     return np.asarray(out, np.float32)
 
 
-def add_clouds(
-    reflectance: Float, bands: Sequence[str], gsd: float, config: SceneConfig
-) -> tuple[Float, Classes]:
-    """Synthetic clouds over a clear image, with the truth: (band, y, x) -> (band, y, x), uint8 (y, x).
+def clouds_over(reflectance: Float, bands: Sequence[str], gsd: float, config: SceneConfig) -> Rendered:
+    """Synthetic clouds over a clear image, with the truth: (band, y, x) -> `Rendered`.
 
     The image's upper left corner lies at the scene's origin; `config.size_m` says over what area the share
     of clouds holds, best the image's own. For augmentation: the image's own land stays.
@@ -126,7 +124,5 @@ def add_clouds(
     names = canonical_names(bands)
     height, width = reflectance.shape[-2:]
     window = Window(row_off=0, col_off=0, height=height, width=width)
-    piece = under_sky(
-        reflectance.astype(np.float32, copy=False), names, pixels_of(config, window, gsd), config
-    )
-    return piece.reflectance, piece.classes
+    below = reflectance.astype(np.float32, copy=False)
+    return under_sky(below, names, pixels_of(config, window, gsd), config)
