@@ -155,3 +155,19 @@ def test_sniffing():
     assert xarray_cube.sniff(dataset()["B02"])
     assert not xarray_cube.sniff({"B02": "x.tif"})
     assert not xarray_cube.sniff(np.zeros((3, 3)))
+
+
+def test_a_position_in_a_file_is_no_name():
+    """rioxarray's `band_as_variable`: `band_1` is the file's first band, whichever that is."""
+    counted = dataset().rename({"B02": "band_1", "B8A": "band_2"})
+    with pytest.raises(ProductError, match=r"found band_1 \(a position, not a name\), band_2"):
+        opened(counted, **STATED)
+    counted["band_1"].attrs["long_name"], counted["band_2"].attrs["long_name"] = "B03", "swir16"
+    assert tuple(opened(counted, **STATED).bands) == ("B03", "B11")
+
+
+def test_dimensions_of_other_names():
+    turned = dataset().rename({"y": "latitude", "x": "lon"})
+    assert xarray_cube.axes(turned["B02"], "cube") == ("latitude", "lon")
+    with pytest.raises(ProductError, match=r"expected dimensions y and x, found rows, x; rename them"):
+        opened(dataset().drop_vars("y").rename({"y": "rows"}), **STATED)

@@ -91,6 +91,16 @@ def read_metadata(source: Any, options: OpenOptions) -> Metadata:
 
 def _layers(source: Any, sensor: Sensor, where: str) -> dict[str, Any]:
     """Band -> its layer (y, x), north up."""
+    return {name: _flat(layer, where) for name, layer in layers(source, sensor, where).items()}
+
+
+def layers(source: Any, sensor: Sensor, where: str) -> dict[str, Any]:
+    """Band -> its layer, with all the dimensions that it has besides that of the bands.
+
+    Raises:
+        BandError: two variables are the same band.
+        ProductError: no variable names a band.
+    """
     found: dict[str, Any] = {}
     unknown: list[str] = []
     for label, layer in _named(source):
@@ -101,7 +111,7 @@ def _layers(source: Any, sensor: Sensor, where: str) -> dict[str, Any]:
             continue
         if name in found:
             raise BandError(f"{where}: expected each band once, found {name} twice; drop one of them")
-        found[name] = _flat(layer, where)
+        found[name] = layer
     if not found:
         said = ", ".join(unknown[:20]) or "none"
         raise ProductError(
@@ -116,7 +126,7 @@ def _named(source: Any) -> Iterator[tuple[str, Any]]:
     if type(source).__name__ == "Dataset":
         for name, layer in source.data_vars.items():
             if layer.ndim >= 2:
-                yield str(name), layer
+                yield _label(str(name), layer), layer
         return
     axis = next((name for name in _BANDS if name in source.dims), None)
     if axis is None:
@@ -130,14 +140,35 @@ def _named(source: Any) -> Iterator[tuple[str, Any]]:
         yield label, source.isel({axis: position})
 
 
-def _flat(layer: Any, where: str) -> Any:
+def _label(name: str, layer: Any) -> str:
+    """What a variable is called. `band_1` is how rioxarray counts a file's bands, and names none."""
+    if not re.fullmatch(r"band_\d+", name):
+        return name
+    title = layer.attrs.get("long_name")
+    return title if isinstance(title, str) else f"{name} (a position, not a name)"
+
+
+def axes(layer: Any, where: str) -> tuple[str, str]:
+    """Names of the dimensions of its rows and of its columns.
+
+    Raises:
+        ProductError: it lacks one.
+    """
     rows, cols = (next((n for n in names if n in layer.dims), None) for names in (_ROWS, _COLS))
+    if rows is None or cols is None:
+        raise ProductError(
+            f"{where}: expected dimensions y and x, found {', '.join(map(str, layer.dims))}; rename them"
+        )
+    return rows, cols
+
+
+def _flat(layer: Any, where: str) -> Any:
+    rows, cols = axes(layer, where)
     others = {name: size for name, size in layer.sizes.items() if name not in {rows, cols}}
     several = ", ".join(f"{name} of {size}" for name, size in others.items() if size != 1)
-    if rows is None or cols is None or several:
+    if several:
         raise ProductError(
-            f"{where}: expected dimensions y and x and one date, "
-            f"found {several or ', '.join(map(str, layer.dims))}; "
+            f"{where}: expected dimensions y and x and one date, found {several}; "
             "select one, e.g. cube.isel(time=0)"
         )
     layer = layer.isel(dict.fromkeys(others, 0)).transpose(rows, cols)
