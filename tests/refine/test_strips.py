@@ -9,10 +9,8 @@ from hypothesis import strategies as st
 from unclouded.core.classes import CLEAR, NODATA, SHADOW, SNOW, THICK, THIN
 from unclouded.core.errors import OptionError
 from unclouded.core.grid import Grid
-from unclouded.core.windows import Window, tiled
-from unclouded.refine import Refinement, refine_array, refine_parts, rules
-from unclouded.refine import _strips as strips
-from unclouded.refine._strips import rows_held
+from unclouded.core.strips import Strip
+from unclouded.refine import Refinement, _strips, refine_array, refine_strips, rows_held, rules
 
 
 def grid_of(height, width, size=10.0, crs="EPSG:32633"):
@@ -32,6 +30,12 @@ def blotches(height, width, seed):
     return codes
 
 
+def strips_of(codes, rows, probabilities=None):
+    """A mask in strips of so many rows."""
+    for row in range(0, len(codes), rows):
+        yield Strip(row_off=row, codes=codes[row : row + rows], probabilities=probabilities)
+
+
 refinements = st.builds(
     lambda area, closing, buffer: Refinement(
         min_area_m2=area * 100.0,
@@ -48,23 +52,20 @@ refinements = st.builds(
 @given(
     height=st.integers(1, 120),
     width=st.integers(1, 90),
-    size=st.integers(1, 100),
+    rows=st.integers(1, 130),
     least=st.integers(1, 40),
     refinement=refinements,
     seed=st.integers(0, 9),
 )
-def test_the_cut_does_not_show(height, width, size, least, refinement, seed):
+def test_the_cut_does_not_show(height, width, rows, least, refinement, seed):
     codes = blotches(height, width, seed)
     grid = grid_of(height, width)
     whole = refine_array(codes, grid, refinement)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(strips, "_LEAST_ROWS", least)  # or every strip of this size would be one
-        parts = ((window, codes[window.slices]) for window in tiled(codes.shape, size))
-        out = np.full_like(codes, 77)
-        for window, part in refine_parts(parts, grid, refinement):
-            assert (out[window.slices] == 77).all()
-            out[window.slices] = part
-    np.testing.assert_array_equal(out, whole)
+        patch.setattr(_strips, "_LEAST_ROWS", least)  # or every strip of this size would be one
+        made = list(refine_strips(strips_of(codes, rows), grid, refinement))
+    assert [strip.row_off for strip in made] == [0, *(strip.row_end for strip in made[:-1])]
+    np.testing.assert_array_equal(np.concatenate([strip.codes for strip in made]), whole)
 
 
 def test_strips_come_out_before_the_last_comes_in():
@@ -73,26 +74,26 @@ def test_strips_come_out_before_the_last_comes_in():
     refinement = Refinement(min_area_m2=1000, buffer=rules({"cloud": 100}, what=""))
     fed = []
 
-    def parts():
-        for row in range(0, 3000, 100):
-            fed.append(row)
-            yield Window(row_off=row, col_off=0, height=100, width=64), codes[row : row + 100]
+    def strips():
+        for strip in strips_of(codes, 100):
+            fed.append(strip.row_end)
+            yield strip
 
     grid = grid_of(3000, 64)
     held = []
     done = 0
-    for window, _ in refine_parts(parts(), grid, refinement):
-        assert window.row_off == done
-        done = window.row_end
-        held.append(fed[-1] + 100 - done)
+    for strip in refine_strips(strips(), grid, refinement):
+        assert strip.row_off == done
+        done = strip.row_end
+        held.append(fed[-1] - done)
     assert done == 3000
     assert max(held) <= rows_held(refinement, grid) < 3000 * 1.2
 
 
 def test_nothing_asked_for_changes_nothing():
     codes = blotches(40, 30, 2)
-    parts = [(window, codes[window.slices]) for window in tiled(codes.shape, 16)]
-    assert list(refine_parts(parts, grid_of(40, 30), Refinement())) == parts
+    strips = list(strips_of(codes, 16, probabilities="kept"))
+    assert list(refine_strips(strips, grid_of(40, 30), Refinement())) == strips
     assert rows_held(Refinement(), grid_of(40, 30)) == 0
 
 
@@ -148,7 +149,7 @@ def test_an_area_of_just_the_size_is_seen_whole_from_both_of_its_ends(least):
         lines[place : place + least, 2 * place] = THICK
     grid = grid_of(*lines.shape)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(strips, "_LEAST_ROWS", 1)
+        patch.setattr(_strips, "_LEAST_ROWS", 1)
         stays = refine_array(lines, grid, Refinement(min_area_m2=least * 100.0))
         goes = refine_array(lines, grid, Refinement(min_area_m2=(least + 1) * 100.0))
     np.testing.assert_array_equal(stays, lines)

@@ -16,15 +16,13 @@ import numpy.typing as npt
 from unclouded.core.classes import WORST_FIRST
 from unclouded.core.errors import OptionError
 from unclouded.core.grid import METRES_PER_DEGREE, Grid
-from unclouded.core.windows import Window, whole
+from unclouded.core.strips import Strip, Strips
 from unclouded.refine._bits import Spacing
 from unclouded.refine._growth import buffered, closed
 from unclouded.refine._islands import filled
 from unclouded.refine._rules import Refinement
 
 Codes = npt.NDArray[np.uint8]
-Part = tuple[Window, Codes]
-"""A window of a mask and its codes (y, x)."""
 _LEAST_ROWS = 512
 """Rows that a step works on at least: fewer cost more in rows read twice than they save in memory."""
 
@@ -43,26 +41,21 @@ class _Step:
         return max(_LEAST_ROWS, 2 * self.halo)
 
 
-def refine_parts(parts: Iterable[Part], grid: Grid, refinement: Refinement) -> Iterator[Part]:
-    """The refined mask in strips as wide as the grid, top to bottom, whatever the windows that come in.
+def refine_strips(strips: Iterable[Strip], grid: Grid, refinement: Refinement) -> Strips:
+    """The refined mask in strips of its own cut, the same however the mask was cut.
 
-    A strip comes out when the rows that it depends on have come in. Nothing is cut or copied where there is
-    nothing to do.
-
-    Args:
-        parts: windows row by row, each row of windows of one height; together the whole grid.
+    A strip comes out when the rows that it depends on have come in. Probabilities stay behind: they are the
+    network's. Where nothing is asked for the strips pass as they are.
 
     Raises:
         OptionError: the grid's spacing is not known.
     """
     if not refinement:
-        yield from parts
+        yield from strips
         return
-    strips = _whole_rows(parts, grid.width)
     for step in _steps(refinement, _spacing(grid)):
         strips = _overlapped(strips, step, grid.height)
-    for first, codes in strips:
-        yield Window(row_off=first, col_off=0, height=len(codes), width=grid.width), codes
+    yield from strips
 
 
 def refine_array(codes: Codes, grid: Grid, refinement: Refinement) -> Codes:
@@ -71,8 +64,8 @@ def refine_array(codes: Codes, grid: Grid, refinement: Refinement) -> Codes:
     Raises:
         OptionError: the grid's spacing is not known.
     """
-    parts = refine_parts([(whole(codes.shape), codes)], grid, refinement)
-    return np.concatenate([part for _, part in parts])
+    strips = refine_strips([Strip(row_off=0, codes=codes)], grid, refinement)
+    return np.concatenate([strip.codes for strip in strips])
 
 
 def rows_held(refinement: Refinement, grid: Grid) -> int:
@@ -113,32 +106,17 @@ def _steps(refinement: Refinement, spacing: Spacing) -> Iterator[_Step]:
             yield _Step(work=partial(work, rules=rules, spacing=spacing), halo=times * rows)
 
 
-_Strip = tuple[int, Codes]
-"""First row, and codes of rows as wide as the grid."""
-
-
-def _whole_rows(parts: Iterable[Part], width: int) -> Iterator[_Strip]:
-    """Windows side by side joined to strips."""
-    row: list[Codes] = []
-    for window, codes in parts:
-        row.append(codes)
-        if window.col_end == width:
-            yield window.row_off, row[0] if len(row) == 1 else np.concatenate(row, axis=1)
-            row = []
-
-
-def _overlapped(strips: Iterable[_Strip], step: _Step, height: int) -> Iterator[_Strip]:
+def _overlapped(strips: Iterable[Strip], step: _Step, height: int) -> Strips:
     """What a step makes of strips, in strips of its own, each worked out with its halo around it."""
     held: list[Codes] = []
     top = made = 0  # first row held; first row not yet made
-    for first, codes in strips:
-        held.append(codes)
-        bottom = first + len(codes)
-        while made < height and bottom >= min(height, made + step.rows + step.halo):
+    for strip in strips:
+        held.append(strip.codes)
+        while made < height and strip.row_end >= min(height, made + step.rows + step.halo):
             end = min(height, made + step.rows)
             block = held[0] if len(held) == 1 else np.concatenate(held)
             seen = block[: end + step.halo - top]
-            yield made, step.work(seen)[made - top : end - top]
+            yield Strip(row_off=made, codes=step.work(seen)[made - top : end - top])
             made = end
             drop = max(0, made - step.halo - top)
             held, top = [block[drop:]], top + drop
