@@ -1,5 +1,7 @@
 import json
 import subprocess
+from dataclasses import replace
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -12,8 +14,8 @@ from rio_cogeo import cog_validate
 from unclouded.core.classes import CLASSES, NODATA
 from unclouded.core.errors import OutputError, RasterError
 from unclouded.core.grid import Grid
-from unclouded.core.windows import tiled
-from unclouded.outputs.cog import write_mask
+from unclouded.core.windows import tiled, whole
+from unclouded.outputs.cog import mask_writer, probability_writer, to_percent, write_mask
 
 TAGS = {"UNCLOUDED_MODEL": "box 1", "UNCLOUDED_RADIOMETRY": "offset -1000 <&>"}
 
@@ -73,6 +75,70 @@ def test_gdalinfo_shows_names_and_colours(tmp_path, program):
     assert band["categories"] == [item.title for item in CLASSES]
     assert band["colorTable"]["entries"][2][:3] == [0x8F, 0xD3, 0xFF]
     assert band["noDataValue"] == NODATA
+
+
+def test_gdal_reads_a_table_of_the_classes_too(tmp_path, program):
+    """As GDAL reads the sidecar and writes it again, not as we wrote it."""
+    path = written(tmp_path / "m.tif", codes_of(80, 90))
+    copy = tmp_path / "copy.tif"
+    subprocess.check_call([program("gdal_translate"), "-q", str(path), str(copy)])
+    table = ET.parse(f"{copy}.aux.xml").getroot().find(".//GDALRasterAttributeTable")
+    rows = [[cell.text for cell in row] for row in table.iterfind("Row")]
+    assert rows[1] == ["1", "thick cloud", "255", "255", "255"]
+    assert [row[0] for row in rows] == ["0", "1", "2", "3", "4"]
+
+
+def test_titles_are_escaped(tmp_path):
+    legend = [replace(CLASSES[0], title="clear & <dry>")]
+    with mask_writer(tmp_path / "m.tif", grid_of(3, 3), legend=legend, tags={}) as write:
+        write(whole((3, 3)), np.zeros((3, 3), np.uint8))
+    names = ET.parse(tmp_path / "m.tif.aux.xml").getroot().iterfind(".//Category")
+    assert [name.text for name in names] == ["clear & <dry>"]
+
+
+def probabilities_of(height, width):
+    """Three classes that sum to 1, different in every pixel."""
+    values = np.random.default_rng(3).dirichlet([1, 1, 1], (height, width)).astype(np.float32)
+    return np.moveaxis(values, -1, 0)
+
+
+def test_probabilities_are_percent_by_class(tmp_path, program):
+    probabilities, seen = probabilities_of(700, 600), np.ones((700, 600), bool)
+    seen[:, 500:] = False
+    path = tmp_path / "p.tif"
+    with probability_writer(path, grid_of(700, 600), legend=CLASSES[:3], tags=TAGS) as write:
+        for window in tiled((700, 600), 256):
+            write(window, to_percent(probabilities[:, *window.slices], seen[window.slices]))
+    assert cog_validate(path, strict=True) == (True, [], [])
+    with rasterio.open(path) as dataset:
+        assert dataset.descriptions == ("clear", "thick_cloud", "thin_cloud")
+        assert dataset.tags().items() >= TAGS.items()
+        values = dataset.read(masked=True)
+        assert (dataset.dtypes, dataset.scales) == (("uint8",) * 3, (0.01,) * 3)
+    np.testing.assert_array_equal(values.mask, np.broadcast_to(~seen, values.shape))
+    assert np.abs(values * 0.01 - probabilities).max() <= 0.005 + 1e-6
+    # unscaled by GDAL they are probabilities again
+    unscaled = tmp_path / "u.tif"
+    subprocess.check_call(
+        [
+            *(program("gdal_translate"), "-q", "-unscale", "-ot", "Float32"),
+            *(str(path), str(unscaled)),
+        ]
+    )
+    with rasterio.open(unscaled) as dataset:
+        assert dataset.read(2)[5, 7] == pytest.approx(probabilities[1, 5, 7], abs=0.006)
+
+
+@pytest.mark.parametrize("error", [RasterError("B04.jp2: truncated"), KeyboardInterrupt()])
+def test_probabilities_that_break_off_leave_nothing(tmp_path, error):
+    def begin():
+        with probability_writer(tmp_path / "p.tif", grid_of(9, 9), legend=CLASSES, tags=TAGS) as write:
+            write(whole((9, 9)), np.zeros((5, 9, 9), np.uint8))
+            raise error
+
+    with pytest.raises(type(error)):
+        begin()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_georeference_the_mask_has_none(tmp_path):

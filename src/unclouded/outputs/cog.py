@@ -1,11 +1,11 @@
-"""Masks as cloud-optimised GeoTIFF: palette, category names, nodata, overviews, provenance."""
+"""Masks and their probabilities as cloud-optimised GeoTIFF: palette, category names, nodata, provenance."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from xml.sax.saxutils import escape
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,15 @@ from unclouded.core.errors import OutputError
 from unclouded.core.grid import Grid
 from unclouded.core.windows import Window
 from unclouded.outputs._atomic import replacing
+from unclouded.outputs._attributes import sidecar_text
 
 BLOCK = 512
+PERCENT = 0.01
+"""What a number of a file of probabilities stands for: 100 is certain. GDAL's scale of its bands."""
 
 Part = tuple[Window, npt.NDArray[np.uint8]]
+Write = Callable[[Window, npt.NDArray[np.uint8]], None]
+"""Writes one window of a file: codes (y, x), or percent (class, y, x)."""
 
 
 def write_mask(
@@ -38,13 +43,59 @@ def write_mask(
     Raises:
         OutputError: the files cannot be written.
     """
-    with replacing(path) as cog, TemporaryDirectory(dir=path.parent, prefix=".unclouded-") as scratch:
-        draft = Path(scratch) / "draft.tif"
-        with gdal_writes(path):
-            _write_draft(draft, grid, parts, legend=legend, tags=tags)
-            copy_as_cog(draft, cog)
+    with mask_writer(path, grid, legend=legend, tags=tags) as write:
+        for window, codes in parts:
+            write(window, codes)
+
+
+@contextmanager
+def mask_writer(
+    path: Path, grid: Grid, *, legend: Sequence[MaskClass], tags: Mapping[str, str]
+) -> Iterator[Write]:
+    """A mask that is written window by window in the block, and appears when the block is done.
+
+    Arguments and errors as of `write_mask`.
+    """
+    with replacing(path) as cog, gdal_writes(path), _scratch(path) as draft:
+        with rasterio.open(draft, "w", **draft_profile(grid, count=1, dtype="uint8", nodata=NODATA)) as file:
+            file.write_colormap(1, {item.code: (*bytes.fromhex(item.color), 255) for item in legend})
+            file.set_band_description(1, "mask")
+            file.update_tags(AREA_OR_POINT="Area", **tags)
+            yield lambda window, codes: file.write(codes, 1, window=_place(window))
+        copy_as_cog(draft, cog)
         with replacing(path.with_name(f"{path.name}.aux.xml")) as sidecar:
-            sidecar.write_text(_category_names(legend), encoding="utf-8")
+            sidecar.write_text(sidecar_text(legend), encoding="utf-8")
+
+
+@contextmanager
+def probability_writer(
+    path: Path, grid: Grid, *, legend: Sequence[MaskClass], tags: Mapping[str, str]
+) -> Iterator[Write]:
+    """A file of percent, a band a class, written window by window in the block; it appears when that is done.
+
+    Args:
+        legend: the classes, in the order of the bands.
+        tags: what made them, from what.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    count = len(legend)
+    with replacing(path) as cog, gdal_writes(path), _scratch(path) as draft:
+        profile = draft_profile(grid, count=count, dtype="uint8", nodata=NODATA)
+        with rasterio.open(draft, "w", **profile) as file:
+            file.descriptions = [item.name for item in legend]
+            file.scales, file.offsets = [PERCENT] * count, [0.0] * count
+            file.update_tags(AREA_OR_POINT="Area", **tags)
+            yield lambda window, percent: file.write(percent, window=_place(window))
+        copy_as_cog(draft, cog, overviews="AVERAGE")
+
+
+def to_percent(probabilities: npt.NDArray[np.float32], seen: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """Probabilities (class, y, x) as whole percent uint8, 255 where (y, x) was not seen."""
+    percent: npt.NDArray[np.uint8] = np.rint(probabilities * np.float32(1 / PERCENT)).astype(np.uint8)
+    percent[:, ~seen] = NODATA
+    return percent
 
 
 @contextmanager
@@ -64,32 +115,27 @@ def gdal_writes(path: Path) -> Iterator[None]:
         raise OutputError(f"{path}: cannot be written: {reason}; check the free space") from err
 
 
-def _write_draft(
-    draft: Path, grid: Grid, parts: Iterable[Part], *, legend: Sequence[MaskClass], tags: Mapping[str, str]
-) -> None:
-    """The mask as a plain tiled GeoTIFF, which can be written window by window; a COG cannot."""
-    profile = {
+def draft_profile(
+    grid: Grid, *, count: int, dtype: str, nodata: float | None, block: int = BLOCK
+) -> dict[str, Any]:
+    """Profile of a plain tiled GeoTIFF, which can be written window by window; a COG cannot."""
+    return {
         "driver": "GTiff",
-        "dtype": "uint8",
-        "count": 1,
+        "dtype": dtype,
+        "count": count,
         "height": grid.height,
         "width": grid.width,
         "crs": grid.crs,
         "transform": grid.transform,
-        "nodata": NODATA,
+        "nodata": nodata,
         "tiled": True,
-        "blockxsize": BLOCK,
-        "blockysize": BLOCK,
+        "blockxsize": block,
+        "blockysize": block,
+        "interleave": "band",
         "compress": "deflate",
         "zlevel": 1,
+        "bigtiff": "if_safer",
     }
-    with rasterio.open(draft, "w", **profile) as dataset:
-        dataset.write_colormap(1, {item.code: (*bytes.fromhex(item.color), 255) for item in legend})
-        dataset.set_band_description(1, "mask")
-        dataset.update_tags(AREA_OR_POINT="Area", **tags)
-        for window, codes in parts:
-            place = RasterioWindow(window.col_off, window.row_off, window.width, window.height)
-            dataset.write(codes, 1, window=place)
 
 
 def copy_as_cog(draft: Path, cog: Path, *, overviews: str = "MODE", predictor: str = "NO") -> None:
@@ -107,13 +153,12 @@ def copy_as_cog(draft: Path, cog: Path, *, overviews: str = "MODE", predictor: s
     )
 
 
-def _category_names(legend: Sequence[MaskClass]) -> str:
-    """GDAL's sidecar with one name per code from 0: the TIFF itself has no place for them."""
-    titles = {item.code: item.title for item in legend}
-    names = "".join(
-        f"      <Category>{escape(titles.get(code, ''))}</Category>\n" for code in range(max(titles) + 1)
-    )
-    return (
-        '<PAMDataset>\n  <PAMRasterBand band="1">\n    <CategoryNames>\n'
-        f"{names}    </CategoryNames>\n  </PAMRasterBand>\n</PAMDataset>\n"
-    )
+@contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    """Where the draft of a file lies: in a folder beside it, which goes with the block."""
+    with TemporaryDirectory(dir=path.parent, prefix=".unclouded-") as folder:
+        yield Path(folder) / "draft.tif"
+
+
+def _place(window: Window) -> RasterioWindow:
+    return RasterioWindow(window.col_off, window.row_off, window.width, window.height)

@@ -13,7 +13,7 @@ from rasterio.windows import Window as RasterioWindow
 from unclouded.core.grid import Grid
 from unclouded.core.windows import Window
 from unclouded.outputs._atomic import replacing
-from unclouded.outputs.cog import copy_as_cog, gdal_writes
+from unclouded.outputs.cog import copy_as_cog, draft_profile, gdal_writes
 
 BLOCK = 256
 """Side of a block, px: strips of as many rows fill whole ones."""
@@ -72,23 +72,10 @@ def write_bands(path: Path, layout: StackFile, parts: Iterable[Part]) -> None:
 
 
 def _write(path: Path, layout: StackFile, parts: Iterable[Part]) -> None:
-    profile = {
-        "driver": "GTiff",
-        "dtype": layout.dtype,
-        "count": len(layout.names),
-        "height": layout.grid.height,
-        "width": layout.grid.width,
-        "crs": layout.grid.crs,
-        "transform": layout.grid.transform,
-        "nodata": layout.nodata,
-        "tiled": True,
-        "blockxsize": BLOCK,
-        "blockysize": BLOCK,
-        "interleave": "band",
-        "compress": "deflate",
-        "predictor": _PREDICTORS[layout.dtype],
-        "bigtiff": "if_safer",
-    }
+    profile = draft_profile(
+        layout.grid, count=len(layout.names), dtype=layout.dtype, nodata=layout.nodata, block=BLOCK
+    )
+    profile |= {"predictor": _PREDICTORS[layout.dtype], "zlevel": 6}
     with rasterio.open(path, "w", **profile) as dataset:
         dataset.descriptions = layout.names
         if layout.scales:
