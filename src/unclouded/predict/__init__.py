@@ -2,18 +2,26 @@
 
 from unclouded.predict._guard import InputStatistics, OutputStatistics
 from unclouded.predict._model import Model, bundled_models, load_model, read_model
-from unclouded.predict._windows import Edge, Prediction, Windowing, predict, to_codes
+from unclouded.predict._predict import Prediction, Watch, predict, predict_strips, to_codes
+from unclouded.predict._running import Device, Precision, Running, Runtime
+from unclouded.predict._windows import Edge, Windowing
 
 __all__ = [
+    "Device",
     "Edge",
     "InputStatistics",
     "Model",
     "OutputStatistics",
+    "Precision",
     "Prediction",
+    "Running",
+    "Runtime",
+    "Watch",
     "Windowing",
     "bundled_models",
     "load_model",
     "predict",
+    "predict_strips",
     "read_model",
     "to_codes",
 ]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from unclouded.core.errors import ModelError
 from unclouded.core.spec import METADATA_KEY, ModelSpec
+from unclouded.predict._running import Running, open_session
 from unclouded.predict.runtimes import Session
-from unclouded.predict.runtimes.ort import open_session
 
 _WEIGHTS = files("unclouded.predict") / "weights"
 # An external tensor names its file under this key (onnx.proto, TensorProto.external_data); protobuf
@@ -35,14 +35,12 @@ def bundled_models() -> tuple[str, ...]:
     )
 
 
-def load_model(model: str | Path, *, threads: int = 1) -> Model:
+def load_model(model: str | Path, running: Running | None = None) -> Model:
     """The model of that name, or in that file, ready to run.
-
-    Args:
-        threads: of one operator of the network; `predict` runs windows side by side instead.
 
     Raises:
         ModelError: no such model, or a file that unclouded did not make.
+        OptionError: a runtime, device or precision that is not to be had here.
     """
     content, where = _read(model)
     if _EXTERNAL_DATA in content:
@@ -50,7 +48,7 @@ def load_model(model: str | Path, *, threads: int = 1) -> Model:
             f"{where}: expected a self-contained model, found tensors kept in another file; "
             "export it again with its weights inside"
         )
-    session = open_session(content, where=where, threads=threads)
+    session = open_session(content, running or Running(), where=where)
     text = session.metadata.get(METADATA_KEY)
     if text is None:
         raise ModelError(
