@@ -185,7 +185,7 @@ def _percentiles(values: npt.NDArray[np.float32]) -> dict[str, float]:
 
 def _models(subject: Subject, unread: str) -> tuple[Runs, ...]:
     """Every bundled model, in order."""
-    return tuple(_runs(subject, load_model(name, threads=1).spec, unread) for name in bundled_models())
+    return tuple(_runs(subject, load_model(name).spec, unread) for name in bundled_models())
 
 
 def _runs(subject: Subject, spec: ModelSpec, unread: str) -> Runs:
