@@ -5,6 +5,7 @@ of that kind is a failure.
 """
 
 import importlib.util
+import json
 import os
 import shutil
 from pathlib import Path
@@ -45,6 +46,35 @@ def program():
         return str(path)
 
     return find
+
+
+@pytest.fixture(scope="session")
+def valid_stac():
+    """`valid_stac(item)`: pass where an item is valid by STAC's schema and by every extension it names."""
+    jsonschema = pytest.importorskip("jsonschema")
+    referencing = pytest.importorskip("referencing")
+    folder = os.environ.get("UNCLOUDED_SCHEMAS", REPOSITORY.parent / "shared" / "schemas")
+    if not Path(folder).is_dir():
+        _absent("the STAC schemas: set UNCLOUDED_SCHEMAS to their folder")
+    schemas = {}
+    for path in Path(folder).rglob("*.json"):
+        schema = json.loads(path.read_text(encoding="utf-8"))
+        # by address: the core schema of common fields has a wrong $id
+        own = schema["$id"].removesuffix("#").replace("commonjson", "common.json")
+        schemas[own] = {**schema, "$id": own}
+    drafts = referencing.jsonschema.DRAFT7
+    registry = referencing.Registry().with_resources(
+        (own, referencing.Resource.from_contents(schema, drafts)) for own, schema in schemas.items()
+    )
+
+    def check(item):
+        core = f"https://schemas.stacspec.org/v{item['stac_version']}/item-spec/json-schema/item.json"
+        for address in (core, *item["stac_extensions"]):
+            jsonschema.Draft7Validator(
+                schemas[address], registry=registry, format_checker=jsonschema.FormatChecker()
+            ).validate(item)
+
+    return check
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,6 @@
 """Items of models against the extension's own schema."""
 
-import json
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -29,34 +26,6 @@ def item(**change):
     return model_item(spec, file="x.onnx", content_bytes=1234, sha256="ab" * 32, parameters=99, when=WHEN)
 
 
-@pytest.fixture(scope="module")
-def validator():
-    jsonschema = pytest.importorskip("jsonschema")
-    referencing = pytest.importorskip("referencing")
-    root = Path(
-        os.environ.get("UNCLOUDED_SCHEMAS", Path(__file__).resolve().parents[3] / "shared" / "schemas")
-    )
-    if not root.is_dir():
-        pytest.skip("needs the STAC schemas: set UNCLOUDED_SCHEMAS to their folder")
-    schemas = [json.loads(path.read_text(encoding="utf-8")) for path in root.rglob("*.json")]
-    resources = [
-        (
-            schema["$id"].removesuffix("#"),
-            referencing.Resource.from_contents(schema, referencing.jsonschema.DRAFT7),
-        )
-        for schema in schemas
-        if "$id" in schema
-    ]
-    registry = referencing.Registry().with_resources(resources)
-
-    def validate(body):
-        for address in body["stac_extensions"]:
-            (schema,) = [found for found in schemas if found.get("$id", "").removesuffix("#") == address]
-            jsonschema.Draft7Validator(schema, registry=registry).validate(body)
-
-    return validate
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -65,16 +34,16 @@ def validator():
         {"classes": (0, 1), "class_titles": {1: "cloud"}, "margin_px": 16, "stride_px": 1},
     ],
 )
-def test_items_are_valid(validator, change):
-    validator(item(**change))
+def test_items_are_valid(valid_stac, change):
+    valid_stac(item(**change))
 
 
-def test_the_validator_finds_what_is_wrong(validator):
+def test_the_validator_finds_what_is_wrong(valid_stac):
     jsonschema = pytest.importorskip("jsonschema")
     body = item()
     del body["properties"]["mlm:architecture"]
     with pytest.raises(jsonschema.ValidationError):
-        validator(body)
+        valid_stac(body)
 
 
 def test_items_say_what_the_spec_says():
