@@ -82,6 +82,23 @@ def test_what_xarray_has_scaled_is_not_scaled_again():
     np.testing.assert_allclose(found, (ramp("B02", 24, 30) - 1000.0) / 10000, rtol=1e-5)
 
 
+def test_what_xarray_has_scaled_keeps_its_zeros():
+    """DN 1000 is reflectance 0, a number. DN 0 is NaN, or -0.1 where xarray was not told its fill value."""
+    told = dataset(scale_factor=1e-4, add_offset=-0.1, _FillValue=0)
+    untold = dataset(scale_factor=1e-4, add_offset=-0.1)
+    for cube in (told, untold):
+        cube["B02"][0, 0], cube["B02"][0, 1] = 0, 1000
+        reading = opened(xr.decode_cf(cube)).bands["B02"].read(whole((24, 30)))
+        assert not reading.valid[0, 0]
+        assert reading.valid.sum() == 24 * 30 - 1
+        assert abs(reading.dn[0, 1]) < 1e-7
+
+
+def test_a_system_in_the_attributes():
+    bare = dataset(**{"proj:epsg": 32632}).drop_vars("spatial_ref")
+    assert opened(bare, **STATED).grid.crs == "EPSG:32632"
+
+
 def test_cubes_upside_down_and_turned_are_put_right():
     expected = opened(dataset(), **STATED).bands["B02"]
     for cube in (dataset().isel(y=slice(None, None, -1)), dataset().transpose("x", "y")):

@@ -189,9 +189,7 @@ def _step(coordinate: Any, where: str) -> float:
 
 def _numbers(layers: dict[str, Any], names: list[str], options: OpenOptions, where: str) -> Radiometry:
     """Scale and offset of the attributes; 1 and 0 where xarray has applied those of the encoding."""
-    decoded = [
-        n for n in names if "scale_factor" in layers[n].encoding and "scale_factor" not in layers[n].attrs
-    ]
+    decoded = [n for n in names if _is_decoded(layers[n])]
     if decoded == names and not options.states_radiometry and options.offset is None:
         return Radiometry(
             offset=dict.fromkeys(names, 0.0),
@@ -211,7 +209,21 @@ def _numbers(layers: dict[str, Any], names: list[str], options: OpenOptions, whe
 
 
 def _reader(layer: Any, offset: float, where: str, options: OpenOptions) -> ArrayBand:
-    nodata = next(
+    nodata = _nodata(layer)
+    return ArrayBand(
+        values=layer,
+        where=f"{where}, {shown(layer.name or 'band', 40)}",
+        levels=(grid_of(layer, where, options),),
+        nodata=None if nodata is None or np.isnan(nodata) else nodata,
+        # floats that say NaN are floats in which 0 is a number
+        zero_is_nodata=not _is_decoded(layer)
+        and (offset < 0 or (nodata is None and layer.dtype.kind != "f") or nodata == 0),
+    )
+
+
+def _nodata(layer: Any) -> float | None:
+    """The layer's own nodata value, in the numbers that it holds now."""
+    found = next(
         (
             float(held[key])
             for held in (layer.attrs, layer.encoding)
@@ -220,18 +232,23 @@ def _reader(layer: Any, offset: float, where: str, options: OpenOptions) -> Arra
         ),
         None,
     )
-    plain = nodata is None or np.isnan(nodata)
-    return ArrayBand(
-        values=layer,
-        where=f"{where}, {shown(layer.name or 'band', 40)}",
-        levels=(_grid(layer, where, options),),
-        nodata=None if plain else nodata,
-        # floats that say NaN are floats in which 0 is a number
-        zero_is_nodata=offset < 0 or (nodata is None and layer.dtype.kind != "f") or nodata == 0,
-    )
+    if not _is_decoded(layer):
+        return found
+    # xarray has made NaN of the fill value that it was told, and a number of what it was not: DN 0 of Zarr 3
+    return None if found is not None else float(layer.encoding.get("add_offset", 0.0))
 
 
-def _grid(layer: Any, where: str, options: OpenOptions) -> Grid:
+def _is_decoded(layer: Any) -> bool:
+    """Whether xarray has applied scale and offset."""
+    return "scale_factor" in layer.encoding and "scale_factor" not in layer.attrs
+
+
+def grid_of(layer: Any, where: str, options: OpenOptions) -> Grid:
+    """Where a layer (y, x) lies, by its coordinates.
+
+    Raises:
+        GridError: they are not evenly spaced.
+    """
     rows, cols = layer.dims
     height, width = layer.shape
     if rows not in layer.coords or cols not in layer.coords or min(height, width) < 2:
@@ -245,13 +262,14 @@ def _grid(layer: Any, where: str, options: OpenOptions) -> Grid:
 
 
 def _crs(layer: Any) -> str | None:
-    """By CF (`spatial_ref`), by a `crs` attribute, or by the code that STAC loaders keep."""
+    """By CF (`spatial_ref`), by an attribute, as EOPF has it, or by the code that STAC loaders keep."""
     held = layer.coords["spatial_ref"].attrs if "spatial_ref" in layer.coords else {}
     codes = [layer.coords[key] for key in ("proj:code", "proj:epsg", "epsg") if key in layer.coords]
     stated = [
         held.get("crs_wkt"),
         held.get("spatial_ref"),
         layer.attrs.get("crs"),
+        *(layer.attrs.get(key) for key in ("proj:code", "proj:epsg")),
         *(code.item() for code in codes if code.ndim == 0),
     ]
     for value in stated:
