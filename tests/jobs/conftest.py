@@ -26,3 +26,24 @@ def stack(tmp_path_factory):
         )
 
     return write
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    """`scenes(count)`: small 13-band GeoTIFFs in a folder, each of its own, by name."""
+
+    def write(count, side=40):
+        folder = tmp_path / "scenes"
+        folder.mkdir(exist_ok=True)
+        return [_scene(folder / f"scene_{number:03}.tif", number, side) for number in range(count)]
+
+    return write
+
+
+def _scene(path, number, side):
+    rng = np.random.default_rng(number)
+    cloudy = rng.random((side, side)) < number % 7 / 7
+    reflectance = np.where(cloudy, np.reshape(CLOUD, (-1, 1, 1)), np.reshape(VEGETATION, (-1, 1, 1)))
+    dn = np.round((reflectance + rng.normal(0, 0.002, reflectance.shape)) * 10_000 + 1000).astype(np.uint16)
+    tags = {"SENSOR": "sentinel-2", "LEVEL": "L1C"}
+    return write_fake_geotiff(path, dn, NAMES, scale=1e-4, offset=-0.1, tags=tags, pixel_size=60, nodata=0)

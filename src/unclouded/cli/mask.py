@@ -2,12 +2,11 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from unclouded.cli._show import output_folder, percent, scene_progress, warn
+from unclouded.cli._show import percent, scene_progress, warn
 from unclouded.core.errors import ScenesFailedError
 
 if TYPE_CHECKING:
@@ -16,7 +15,14 @@ if TYPE_CHECKING:
 
 @click.command("mask", short_help="Mask the clouds of a product.")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-@output_folder("Folder for the masks; made where missing.")
+@click.option(
+    "-o",
+    "--output",
+    "output",
+    required=True,
+    metavar="DIR",
+    help="Folder for the masks, made where missing; or s3://BUCKET/PREFIX.",
+)
 @click.option(
     "--model",
     default=None,
@@ -64,12 +70,14 @@ if TYPE_CHECKING:
 )
 @click.option("--allow-level-mismatch", is_flag=True, help="Run a model on a level it was not made for.")
 @click.option("--preview/--no-preview", default=True, show_default=True, help="Write a picture of each mask.")
+@click.option("--shard", metavar="I/N", help="Mask the I-th of N shares of the sources: for job arrays.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")
 def command(
     sources: tuple[str, ...],
-    folder: Path,
+    output: str,
     model: str | None,
+    shard: str | None,
     *,
     as_json: bool,
     quiet: bool,
@@ -94,11 +102,12 @@ def command(
     and run.json: the state, shares, warnings and errors of every scene. What is there already, made from
     the same input in the same way, is not made again.
     """  # noqa: D301 - \b is click's mark for text that must not be re-wrapped
-    from unclouded.jobs import MaskOptions, mask
+    from unclouded.jobs import MaskOptions, RunOptions, Shard, mask
 
     options = MaskOptions(**asked, **({"model": model} if model else {}))  # type: ignore[arg-type]
+    share = RunOptions(shard=Shard.parse(shard) if shard else None)
     with scene_progress(quiet=quiet) as progress:
-        report = mask(sources, folder, options, progress=progress)
+        report = mask(sources, output, options, run=share, progress=progress)
     if as_json:
         click.echo(json.dumps([_plain(scene) for scene in report.scenes], indent=2))
     else:
@@ -106,7 +115,7 @@ def command(
     if report.failed:
         raise ScenesFailedError(
             f"{len(report.failed)} of {len(report.scenes)} scenes failed, the rest are done; "
-            f"{report.folder / 'run.json'} says why"
+            f"{report.where}/{report.report} says why"
         )
 
 
@@ -117,7 +126,7 @@ def _show(report: "RunReport", *, quiet: bool) -> None:
             continue
         shares = ", ".join(f"{name} {percent(share)}" for name, share in scene.masked.shares.items())
         note = " (done before)" if scene.state == "skipped" else f" in {scene.seconds:.1f} s"
-        click.echo(f"{scene.masked.mask}  {shares or 'nothing seen'}{note}")
+        click.echo(f"{scene.location}  {shares or 'nothing seen'}{note}")
         for line in () if quiet else scene.masked.warnings:
             warn(line)
 

@@ -1,21 +1,40 @@
 """Masks of many scenes, resumable; a scene that fails is recorded and the rest go on."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rasterio.errors import NotGeoreferencedWarning
+
 from unclouded.core.errors import OptionError, UncloudedError
-from unclouded.jobs import _resume
-from unclouded.jobs._resume import Entry, Item, Outcome, Owners, scenes_of
-from unclouded.jobs._scene import MaskedScene, MaskOptions, Progress, mask_scene, open_for
-from unclouded.outputs import report
-from unclouded.outputs._atomic import prepare_folder
+from unclouded.jobs._bucket import SCHEME, Bucket, parse_address, source_versions
+from unclouded.jobs._crew import Crew, Relay, work_off
+from unclouded.jobs._ledger import Ledger
+from unclouded.jobs._resume import Item, Owners, fingerprint, scenes_of
+from unclouded.jobs._scene import MaskedScene, MaskOptions, Progress
+from unclouded.jobs._shard import Shard
+from unclouded.jobs._store import Entry, Folder
+from unclouded.jobs._task import Bench, Finished, Task, is_ours, recalled
+from unclouded.outputs.report import NAME
 from unclouded.predict import Model, load_model
+
+_SAME_MASK = ("window",)
+"""Options that change time and memory, never the mask."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How the work is shared out; it never changes a mask."""
+
+    shard: Shard | None = None
+    """Only this share of the sources; the report is `run-i-of-n.json`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SceneReport:
-    """What became of one source."""
+    """What became of one scene."""
 
     source: str
     state: str
@@ -23,16 +42,21 @@ class SceneReport:
     seconds: float
     """Wall time of this run."""
     masked: MaskedScene | None = None
-    """Where it was masked, now or before."""
+    """Where it was masked, now or before. In a store its paths are relative to the store's prefix."""
+    location: str | None = None
+    """Where its mask lies: a path or an address."""
     error: UncloudedError | None = None
     """Where it failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunReport:
-    """What became of every source of a run, in the order given."""
+    """What became of every scene of a run, in the order given."""
 
-    folder: Path
+    where: str
+    """Folder, or address of the store's prefix."""
+    report: str
+    """Name of the report in there."""
     scenes: tuple[SceneReport, ...]
 
     @property
@@ -46,11 +70,13 @@ def mask(
     output: str | Path,
     options: MaskOptions | None = None,
     *,
+    run: RunOptions | None = None,
     progress: Progress = lambda _id, _share: None,
 ) -> RunReport:
-    """Mask one product or many: `<id>_mask.tif`, `<id>_preview.png` and `run.json` in a folder.
+    """Mask one product or many: `<id>_mask.tif`, `<id>_preview.png` and `run.json` in a folder or a store.
 
-    What the folder holds already, made from the same input with the same options, is not made again.
+    What is there already, made from the same input with the same options, is not made again: a run that was
+    cut off, however, goes on where it was. Sources and output may be addresses, `s3://bucket/prefix`.
 
     Example:
         >>> import unclouded
@@ -61,63 +87,88 @@ def mask(
     Raises:
         UncloudedError: a single source failed. Of several, those that fail are in the report.
     """
-    listed = [sources] if isinstance(sources, str | Path) else list(sources)
+    listed = [sources] if isinstance(sources, str | Path) else list(dict.fromkeys(sources))
     if not listed:
         raise OptionError("mask: expected at least one source, found none")
-    options = options or MaskOptions()
-    folder = prepare_folder(Path(output))
-    model = load_model(options.model)
-    work = _Masking(folder=folder, model=model, options=options, progress=progress)
-    reports = tuple(_report(outcome) for outcome in _resume.run(work, scenes_of(listed), folder))
-    if len(reports) == 1 and reports[0].error is not None:
-        raise reports[0].error
-    return RunReport(folder=folder, scenes=reports)
+    options, run = options or MaskOptions(), run or RunOptions()
+    shared = run.shard.of(listed) if run.shard else listed
+    store = open_store(output, run.shard.report if run.shard else NAME)
+    masking = _Masking(store=store, model=load_model(options.model), options=options, owners=Owners())
+    with _quiet_about_georeference(), store.alone():
+        crew = Relay(Bench(model=masking.model, store=store, owners=masking.owners), progress)
+        scenes = _worked_off(masking, crew, shared, _facts(listed, run))
+    if len(listed) == len(scenes) == 1 and scenes[0].error is not None:
+        raise scenes[0].error
+    return RunReport(where=store.where, report=store.report, scenes=scenes)
+
+
+def _facts(listed: Sequence[str | Path], run: RunOptions) -> Entry:
+    return {"sources": len(listed), "shard": str(run.shard) if run.shard else None}
+
+
+def open_store(output: str | Path, report: str) -> Folder | Bucket:
+    """The place of that path or address; nothing is touched.
+
+    Raises:
+        OptionError: an address of another kind.
+    """
+    text = str(output)
+    if isinstance(output, str) and "://" in text:
+        if not text.startswith(SCHEME):
+            raise OptionError(
+                f"output: expected a folder or s3://BUCKET/PREFIX, found {text.partition('://')[0]}://"
+            )
+        return Bucket(address=parse_address(text), report=report)
+    return Folder(path=Path(output), report=report)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Masking:
     """One call of `mask`: what all its scenes share."""
 
-    folder: Path
+    store: Folder | Bucket
     model: Model
     options: MaskOptions
-    progress: Progress
-    report_name: str = report.NAME
+    owners: Owners
+
+    def task(self, item: Item, key: str) -> Task:
+        """What a crew needs to know."""
+        return Task(
+            item=item,
+            key=key,
+            output=self.store.where,
+            report=self.store.report,
+            options=self.options,
+            model_sha256=self.model.sha256,
+        )
 
     def key(self, item: Item) -> str:
-        """Changes when the source, the model, the options or the software change."""
-        options = sorted((name, str(value)) for name, value in asdict(self.options).items())
-        return _resume.fingerprint(item.source, self.model.sha256, options)
+        """Changes when the source, the model, the options that show in a mask or the software change."""
+        options = {name: str(value) for name, value in asdict(self.options).items() if name not in _SAME_MASK}
+        versions = source_versions(str(item.source)) if is_ours(item.source) else ()
+        return fingerprint(item.source, self.model.sha256, sorted(options.items()), versions)
 
-    def make(self, item: Item, owners: Owners) -> MaskedScene:
-        """Mask one scene."""
-        scene = open_for(item.source, self.options, granule=item.granule)
-        owners.claim(scene.id, item)
-        return mask_scene(scene, self.model, self.folder, self.options, self.progress)
-
-    def keep(self, made: MaskedScene) -> Entry:
-        """A mask's part of its source's entry of `run.json`."""
-        scene = asdict(made)
-        scene["mask"] = made.mask.relative_to(self.folder).as_posix()
-        if made.preview is not None:
-            scene["preview"] = made.preview.relative_to(self.folder).as_posix()
-        return {"mask_bytes": made.mask.stat().st_size, "scene": scene}
-
-    def recall(self, entry: Entry) -> tuple[str, MaskedScene] | None:
-        """What was made before, where its files are still there."""
-        scene = entry["scene"]
-        mask_path = self.folder / scene["mask"]
-        preview = self.folder / scene["preview"] if scene["preview"] else None
-        if not mask_path.is_file() or mask_path.stat().st_size != entry["mask_bytes"]:
+    def recall(self, entry: Entry | None, key: str, sizes: Mapping[str, int]) -> MaskedScene | None:
+        """What was made before, where its files are still as they were."""
+        if entry is None or entry["state"] != "done" or entry["fingerprint"] != key:
             return None
-        if preview is not None and not preview.is_file():
+        files = entry.get("files")
+        if not files or any(sizes.get(name) != size for name, size in files.items()):
             return None
-        changed = {"mask": mask_path, "preview": preview, "warnings": tuple(scene["warnings"])}
-        masked = MaskedScene(**{**scene, **changed})
-        return masked.id, masked
+        return recalled(entry["scene"], self.folder)
+
+    @property
+    def folder(self) -> Path:
+        """What the paths of masks start with."""
+        return self.store.path if isinstance(self.store, Folder) else Path()
+
+    def location(self, masked: MaskedScene) -> str:
+        """Where a mask lies."""
+        path = masked.mask
+        return str(path) if isinstance(self.store, Folder) else f"{self.store.where}/{path.as_posix()}"
 
     def facts(self) -> Entry:
-        """What `run.json` says of the run itself."""
+        """What the report says of the run itself."""
         spec = self.model.spec
         return {
             "model": {
@@ -130,11 +181,97 @@ class _Masking:
         }
 
 
-def _report(outcome: Outcome[MaskedScene]) -> SceneReport:
-    return SceneReport(
-        source=outcome.source,
-        state=outcome.state,
-        seconds=outcome.seconds,
-        masked=outcome.made,
-        error=outcome.error,
-    )
+def _worked_off(
+    masking: _Masking, crew: Crew, sources: Sequence[str | Path], facts: Entry
+) -> tuple[SceneReport, ...]:
+    """A report a scene, in order; the ledger is written whatever happens."""
+    ledger = Ledger(masking.store, {**masking.facts(), **facts})
+    run = _Run(masking=masking, ledger=ledger)
+    finished = False
+    try:
+        work_off(crew, run.tasks(sources), run.tell)
+        finished = True
+    finally:
+        ledger.write(finished=finished)
+    return run.reports()
+
+
+class _Run:
+    """Reports as they come in, by scene in the order given."""
+
+    def __init__(self, *, masking: _Masking, ledger: Ledger) -> None:
+        self._masking, self._ledger = masking, ledger
+        self._order: list[str] = []
+        self._reports: dict[str, SceneReport] = {}
+
+    def reports(self) -> tuple[SceneReport, ...]:
+        """Of all scenes, in order; of some where the run was broken off."""
+        return tuple(self._reports[name] for name in self._order if name in self._reports)
+
+    def tasks(self, sources: Sequence[str | Path]) -> Iterator[Task]:
+        """What is to be made; the rest is reported right away."""
+        sizes = self._masking.store.sizes()
+        for item in scenes_of(sources):
+            self._order.append(str(item))
+            task = self._looked_at(item, sizes)
+            if task is not None:
+                yield task
+
+    def _looked_at(self, item: Item, sizes: Mapping[str, int]) -> Task | None:
+        """The task of a scene; None where its report is in already."""
+        key = ""
+        try:
+            key = self._masking.key(item)
+            masked = self._masking.recall(self._ledger.entries.get(str(item)), key, sizes)
+            if masked is None:
+                return self._masking.task(item, key)
+            self._masking.owners.claim(masked.id, item)
+        except UncloudedError as err:
+            self._failed(item, key, Finished(seconds=0.0, error=err))
+            return None
+        self._report(item, "skipped", 0.0, masked)
+        return None
+
+    def tell(self, task: Task, finished: Finished) -> None:
+        """Take in what became of a task."""
+        item, record = task.item, finished.record
+        if record is None:
+            self._failed(item, task.key, finished)
+            return
+        self._ledger.add(str(item), record.entry, record)
+        masked = recalled(record.entry["scene"], self._masking.folder)
+        try:
+            self._masking.owners.claim(record.entry["scene"]["id"], item)
+        except UncloudedError as err:  # made by another process, which could not know
+            self._failed(item, task.key, Finished(seconds=finished.seconds, error=err))
+            return
+        self._report(item, "done", finished.seconds, masked)
+
+    def _report(self, item: Item, state: str, seconds: float, masked: MaskedScene | None) -> None:
+        location = self._masking.location(masked) if masked else None
+        self._reports[str(item)] = SceneReport(
+            source=str(item), state=state, seconds=seconds, masked=masked, location=location
+        )
+
+    def _failed(self, item: Item, key: str, finished: Finished) -> None:
+        entry = {
+            "state": "failed",
+            "seconds": round(finished.seconds, 3),
+            "fingerprint": key,
+            "error": str(finished.error),
+        }
+        self._ledger.add(str(item), entry | ({"traceback": finished.traceback} if finished.traceback else {}))
+        self._reports[str(item)] = SceneReport(
+            source=str(item), state="failed", seconds=finished.seconds, error=finished.error
+        )
+
+
+@contextmanager
+def _quiet_about_georeference() -> Iterator[None]:
+    """A raster without georeference gives one without it; the scene has said so.
+
+    Held around all scenes: what they do of this kind themselves is not safe among threads.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield

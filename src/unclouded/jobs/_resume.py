@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,24 +45,27 @@ class Item:
         return str(self.source) if self.granule is None else f"{self.source} [{self.granule}]"
 
 
-def scenes_of(sources: Sequence[Source], granule: str | None = None) -> tuple[Item, ...]:
+def scenes_of(sources: Iterable[Source], granule: str | None = None) -> Iterator[Item]:
     """Each scene of each source, in order; of a granule that is named, that one.
 
     A source that cannot be looked into is an item too: what is wrong with it is said when its turn comes.
     """
-    items: list[Item] = []
     for source in sources:
         granules = _granules(source) if granule is None else (granule,)
-        items += [Item(source=source, granule=name) for name in granules or (None,)]
-    return tuple(items)
+        for name in granules or (None,):
+            yield Item(source=source, granule=name)
 
 
 def _granules(source: Source) -> tuple[str, ...]:
-    located = Path(source) if isinstance(source, Path) or "://" not in source else source
     try:
-        return list_granules(located)
+        return list_granules(_located(source))
     except UncloudedError:
         return ()
+
+
+def _located(source: Source) -> Source:
+    """Text that is no address is a path."""
+    return Path(source) if isinstance(source, Path) or "://" not in source else source
 
 
 class Owners:
@@ -118,7 +121,7 @@ class Work(Protocol[Made]):
         ...
 
 
-def run(work: Work[Made], items: Sequence[Item], folder: Path) -> Iterator[Outcome[Made]]:
+def run(work: Work[Made], items: Iterable[Item], folder: Path) -> Iterator[Outcome[Made]]:
     """One outcome a scene, in order; the report in the folder is brought up to date after each."""
     entries = read_scenes(folder, work.report_name)
     started = datetime.now(UTC)
