@@ -2,20 +2,7 @@ import numpy as np
 from PIL import Image
 
 from unclouded.core.classes import CLASSES, NODATA
-from unclouded.outputs.preview import stretch, tint, write_preview
-
-
-def test_stretch_is_the_same_for_every_scene():
-    rgb = np.array([0.0, 0.35, 2.0, np.nan, -0.1], np.float32).reshape(1, 1, 5).repeat(3, axis=0)
-    assert stretch(rgb)[0, :, 0].tolist() == [0, 255, 255, 0, 0]
-
-
-def test_only_classes_other_than_clear_are_tinted():
-    colours = np.full((1, 6, 3), 100, np.uint8)
-    codes = np.array([[0, 1, 2, 3, 4, NODATA]], np.uint8)
-    changed = (tint(colours, codes) != 100).any(axis=-1)[0]
-    assert changed.tolist() == [False, True, True, True, True, False]
-    assert len({tuple(pixel) for pixel in tint(colours, codes)[0]}) == 5
+from unclouded.outputs.preview import write_preview
 
 
 def test_a_preview_shows_scene_and_mask_side_by_side(tmp_path):

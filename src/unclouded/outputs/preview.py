@@ -9,24 +9,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from unclouded.core.classes import NODATA, MaskClass
 from unclouded.outputs._atomic import replacing
+from unclouded.outputs.picture import INK, LINE, MARGIN, NO_PIXEL, PAPER, TINTS, Colour, plain, stretch, tint
 
-WHITE_POINT = 0.35
-"""Reflectance shown as white at the least: clouds are brighter, land is well below."""
 LEAST_PANEL_PX = 600
 """Smaller pictures are magnified by a whole number towards this, longest side."""
-_GAMMA = 1 / 1.6
-_TINT_SHARE = 0.55
-_LINE, _MARGIN, _ITEM_WIDTH = 18, 8, 150
-_PAPER, _INK, _NO_PIXEL = (250, 250, 248), (30, 30, 30), (70, 70, 70)
-# On a picture clear is left as it is; colours that tell classes apart over land and cloud alike.
-_TINTS: Mapping[int, tuple[int, int, int]] = {
-    1: (230, 60, 50),
-    2: (255, 176, 0),
-    3: (70, 80, 235),
-    4: (240, 110, 200),
-}
+_ITEM_WIDTH = 150
 
-Item = tuple[tuple[int, int, int] | None, str]
+Item = tuple[Colour | None, str]
 """A legend entry: its colour, if any, and its text."""
 
 
@@ -39,41 +28,25 @@ def write_preview(
     shares: Mapping[int, float],
     title: str,
 ) -> None:
-    """Write a PNG: true colour on the left, the same with the classes tinted on the right, a legend below.
+    """Write a PNG: the scene on the left, the same with the classes tinted on the right, a legend below.
 
     Args:
-        rgb: reflectance (3, y, x) on the grid of `codes`; None where the scene has no such bands.
+        rgb: reflectance (3, y, x) of a `picture.Composite`, on the grid of `codes`; None where there is none,
+            and the classes are laid over grey.
         codes: uint8 (y, x), 255 nodata.
         shares: class code -> share of the valid pixels, 0 … 1.
+        title: what is shown: scene, model, spacing, and the composite.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    colours = stretch(rgb) if rgb is not None else np.full((*codes.shape, 3), 110, np.uint8)
+    colours = plain(codes.shape) if rgb is None else stretch(rgb)
     seen = codes != NODATA
-    colours[~seen] = _NO_PIXEL
+    colours[~seen] = NO_PIXEL
     panels = [_magnified(Image.fromarray(picture)) for picture in (colours, tint(colours, codes))]
     page = _page(panels, _legend_items(legend, shares, seen.mean()), title)
     with replacing(path) as part:
         page.save(part, format="PNG", optimize=True)
-
-
-def stretch(rgb: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """Reflectance (3, y, x) as colours uint8 (y, x, 3), the same stretch for each scene.
-
-    One fixed white point: a dark scene looks dark, and clouds look the same everywhere.
-    """
-    bright = np.clip(np.nan_to_num(rgb) / WHITE_POINT, 0.0, 1.0) ** _GAMMA
-    return np.ascontiguousarray((bright * 255).astype(np.uint8).transpose(1, 2, 0))
-
-
-def tint(colours: npt.NDArray[np.uint8], codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The picture (y, x, 3) with every class but clear laid over it, half transparent."""
-    out = colours.astype(np.float32)
-    for code, colour in _TINTS.items():
-        where = codes == code
-        out[where] = (1 - _TINT_SHARE) * out[where] + _TINT_SHARE * np.array(colour, np.float32)
-    return out.astype(np.uint8)
 
 
 def _magnified(panel: Image.Image) -> Image.Image:
@@ -84,33 +57,33 @@ def _magnified(panel: Image.Image) -> Image.Image:
 
 def _legend_items(legend: Sequence[MaskClass], shares: Mapping[int, float], seen: float) -> list[Item]:
     items: list[Item] = [
-        (_TINTS.get(item.code), f"{item.title} {100 * shares.get(item.code, 0.0):.1f} %") for item in legend
+        (TINTS.get(item.code), f"{item.title} {100 * shares.get(item.code, 0.0):.1f} %") for item in legend
     ]
     if seen < 1.0:
-        items.append((_NO_PIXEL, f"not seen {100 * (1 - seen):.1f} %"))
+        items.append((NO_PIXEL, f"not seen {100 * (1 - seen):.1f} %"))
     return items
 
 
 def _page(panels: list[Image.Image], items: list[Item], title: str) -> Image.Image:
     """Panels side by side with a title above and a legend below."""
-    width = sum(panel.width for panel in panels) + _MARGIN * (len(panels) + 1)
+    width = sum(panel.width for panel in panels) + MARGIN * (len(panels) + 1)
     rows = _wrap(items, width)
-    height = panels[0].height + 2 * _MARGIN + _LINE * (1 + len(rows))
-    page = Image.new("RGB", (width, height), _PAPER)
+    height = panels[0].height + 2 * MARGIN + LINE * (1 + len(rows))
+    page = Image.new("RGB", (width, height), PAPER)
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(size=12)
-    draw.text((_MARGIN, 2), title, fill=_INK, font=font)
-    left = _MARGIN
+    draw.text((MARGIN, 2), title, fill=INK, font=font)
+    left = MARGIN
     for panel in panels:
-        page.paste(panel, (left, _LINE))
-        left += panel.width + _MARGIN
+        page.paste(panel, (left, LINE))
+        left += panel.width + MARGIN
     for number, row in enumerate(rows):
-        _draw_row(draw, font, row, top=_LINE * (1 + number) + panels[0].height + _MARGIN)
+        _draw_row(draw, font, row, top=LINE * (1 + number) + panels[0].height + MARGIN)
     return page
 
 
 def _wrap(items: list[Item], width: int) -> list[list[Item]]:
     """Legend items in as many rows as the page is wide for."""
-    per_row = max(1, (width - _MARGIN) // _ITEM_WIDTH)
+    per_row = max(1, (width - MARGIN) // _ITEM_WIDTH)
     return [items[start : start + per_row] for start in range(0, len(items), per_row)]
 
 
@@ -122,6 +95,6 @@ def _draw_row(
     top: int,
 ) -> None:
     for position, (colour, text) in enumerate(row):
-        left = _MARGIN + position * _ITEM_WIDTH
-        draw.rectangle((left, top + 2, left + 11, top + 13), fill=colour, outline=_INK)
-        draw.text((left + 17, top), text, fill=_INK, font=font)
+        left = MARGIN + position * _ITEM_WIDTH
+        draw.rectangle((left, top + 2, left + 11, top + 13), fill=colour, outline=INK)
+        draw.text((left + 17, top), text, fill=INK, font=font)
