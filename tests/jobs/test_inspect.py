@@ -7,9 +7,11 @@ import pytest
 import rasterio
 
 from unclouded.core.bands import NAMES
-from unclouded.core.errors import ProductError, RadiometryError
+from unclouded.core.errors import ProductError, RadiometryError, ServiceError
 from unclouded.jobs import StackOptions, inspect, stack
+from unclouded.scene import open_scene
 from unclouded.sources import OpenOptions
+from unclouded.testing.layouts import stac_item, write_fake_cogs
 from unclouded.testing.products import CORNER, FakeSafe, write_fake_geotiff, write_fake_safe
 
 KEYS = [
@@ -246,8 +248,114 @@ def test_nothing_seen_is_said(tmp_path):
 def test_what_is_no_source(tmp_path):
     with pytest.raises(ProductError, match="expected a product, found nothing"):
         inspect(tmp_path / "gone.SAFE")
-    with pytest.raises(RadiometryError, match="state --offset"):
-        inspect(stack_of(tmp_path / "stack.tif", ("B02",), scale=0.0))
+
+
+@pytest.mark.parametrize("kind", ["stack", "bands"])
+def test_unknown_radiometry_is_said_with_all_that_is_known(tmp_path, kind):
+    """What cannot be masked as it is can be looked at: that is how one learns what to state."""
+    if kind == "stack":
+        source = stack_of(tmp_path / "stack.tif", ("B02", "B08"), scale=1.0)
+        with rasterio.open(source, "r+") as dataset:
+            dataset.scales, dataset.offsets = (1, 1), (0, 0)
+    else:
+        source = tmp_path / "bands"
+        source.mkdir()
+        for name in ("B02", "B08"):
+            values = ground(name, 40, 40)[None]
+            write_fake_geotiff(source / f"x_{name}.tif", values, (None,), pixel_size=20.0)
+    found = only(source)
+    assert found.radiometry is None
+    assert found.bands == ("B02", "B08")
+    assert found.grid.pixel_size == 20
+    assert (found.valid_share, found.percentiles) == (None, {})
+    assert any(
+        "state --offset and --quantification (0 and 10000, or -1000" in line for line in found.warnings
+    )
+    plain = found.plain()
+    assert (plain["offset"], plain["quantification"], plain["offset_origin"]) == (None, None, None)
+    assert list(plain) == KEYS
+    assert only(source, offset=-1000, quantification=10000).percentiles["B08"]
+
+
+def item_in(folder, *, name="item", flag=None, home="s3://sentinel-cogs/x/x.json", added=0):
+    """An item of COGs of dark ground, as Earth Search has them."""
+    fake = FakeSafe(
+        level="L2A",
+        bands=("B02", "B04", "B12"),
+        size_60m=40,
+        dn=lambda band, height, width: ground(band, height, width, offset=added),
+    )
+    hrefs = write_fake_cogs(folder, fake)
+    item = stac_item(fake, hrefs, dialect="earth-search-v1", home=home, flag=flag, stated_offset=-0.1)
+    item["id"] = name
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(item))
+    return path
+
+
+def test_pixels_that_contradict_a_flag_are_no_end_of_the_inspection(tmp_path):
+    source = item_in(tmp_path, flag=False)
+    with pytest.raises(RadiometryError, match="found it subtracted"):
+        open_scene(source)
+    found = only(source)
+    assert found.radiometry is None
+    assert found.bands == ("B02", "B04", "B12")
+    assert found.warnings[0].startswith("pixels are not read: ")
+    assert "found it subtracted" in found.warnings[0]
+
+
+def test_pixels_that_cannot_be_reached_are_no_end_of_the_inspection(tmp_path, monkeypatch):
+    def unreachable(*, where, **_how):
+        raise ServiceError(f"{where}: expected an answer, found none; try again later")
+
+    monkeypatch.setattr("unclouded.sources._hrefs.remote_file", unreachable)
+    source = item_in(tmp_path, flag=True)
+    item = json.loads(source.read_text())
+    for asset in item["assets"].values():
+        asset["href"] = f"https://sentinel-cogs.s3.us-west-2.amazonaws.com/x/{asset['href']}"
+    source = tmp_path / "elsewhere/item.json"
+    source.parent.mkdir()
+    source.write_text(json.dumps(item))
+    found = only(source)
+    assert found.warnings[0].startswith("pixels cannot be reached: B02 (blue): expected an answer")
+    assert found.bands == ("B02", "B04", "B12")
+    assert found.radiometry.offset["B04"] == 0
+    assert found.percentiles == {}
+    assert not any(item.runs for item in found.models)
+
+
+def test_each_item_of_a_document_by_its_id(tmp_path):
+    items = []
+    for name in ("one", "two"):
+        path = item_in(tmp_path / name, name=name, flag=True)
+        item = json.loads(path.read_text())
+        for asset in item["assets"].values():
+            asset["href"] = f"{name}/{asset['href']}"
+        items.append(item)
+    for path in tmp_path.glob("*/*.json"):
+        path.unlink()
+    source = tmp_path / "found.json"
+    source.write_text(json.dumps({"type": "FeatureCollection", "features": items}))
+    found = inspect(source)
+    assert [item.identity.id for item in found] == ["one", "two"]
+    assert all(item.percentiles for item in found)
+    assert only(source, granule="two").identity.id == "two"
+    report = stack(source, tmp_path / "out", StackOptions(gsd=20))
+    assert [(outcome.state, outcome.made.id) for outcome in report.outcomes] == [
+        ("done", "one"),
+        ("done", "two"),
+    ]
+    assert {path.name for path in (tmp_path / "out").glob("*.tif")} == {"one.tif", "two.tif"}
+    again = stack(source, tmp_path / "out", StackOptions(gsd=20))
+    assert {outcome.state for outcome in again.outcomes} == {"skipped"}
+
+
+def test_each_product_of_a_folder(tmp_path):
+    write_fake_safe(tmp_path, FakeSafe(tiles=("32TQL",), dn=ground, size_60m=16))
+    write_fake_safe(tmp_path, FakeSafe(tiles=("32TQM",), dn=ground, size_60m=16))
+    assert [item.identity.tile for item in inspect(tmp_path)] == ["32TQL", "32TQM"]
+    report = stack(tmp_path, tmp_path / "out", StackOptions(bands=("B02",)))
+    assert [outcome.made.id[38:44] for outcome in report.outcomes] == ["T32TQL", "T32TQM"]
 
 
 @pytest.mark.parametrize(

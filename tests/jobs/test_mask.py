@@ -10,6 +10,7 @@ import rasterio
 import unclouded
 from unclouded.core.errors import BandError, LevelError, ModelError, OptionError, OutputError, ProductError
 from unclouded.jobs import MaskOptions, mask
+from unclouded.testing.layouts import stac_item, write_fake_cogs
 from unclouded.testing.products import FakeSafe, write_fake_safe
 
 
@@ -248,3 +249,33 @@ def test_a_mask_names_its_own_legend(stack, tmp_path):
     assert result.prediction_legend == "binary"
     assert result.pooled("cloud")["f1"] == 1.0
     assert result.pooled("thick_cloud")["f1"] is None
+
+
+def test_every_item_of_a_document_is_masked_by_its_id(tmp_path):
+    """A search's result, as it is: one mask an item."""
+    fake = FakeSafe(size_60m=16)
+    names = write_fake_cogs(tmp_path, fake)
+    items = []
+    for name in ("first", "second"):
+        item = stac_item(fake, names, dialect="cdse", home="s3://eodata/x/x.json", stated_offset=-0.1)
+        items.append(item | {"id": name})
+    source = tmp_path / "found.json"
+    source.write_text(json.dumps({"type": "FeatureCollection", "features": items}))
+    report = mask(source, tmp_path / "out", MaskOptions(preview=False))
+    assert [(scene.state, scene.masked.id) for scene in report.scenes] == [
+        ("done", "first"),
+        ("done", "second"),
+    ]
+    assert {path.name for path in (tmp_path / "out").glob("*_mask.tif")} == {
+        "first_mask.tif",
+        "second_mask.tif",
+    }
+    assert [scene.source for scene in report.scenes] == [f"{source} [first]", f"{source} [second]"]
+
+
+def test_every_product_of_a_folder_is_masked(tmp_path):
+    for tile in ("32TQM", "32TQL"):
+        write_fake_safe(tmp_path / "in", FakeSafe(tiles=(tile,), size_60m=16))
+    report = mask(tmp_path / "in", tmp_path / "out", MaskOptions(preview=False))
+    assert [scene.state for scene in report.scenes] == ["done", "done"]
+    assert len({scene.masked.mask for scene in report.scenes}) == 2

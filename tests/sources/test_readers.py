@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from importlib import import_module
 
@@ -10,12 +11,14 @@ import pytest
 
 from unclouded.core.errors import ProductError
 from unclouded.core.registry import names
-from unclouded.sources import OpenOptions, open_product, read_metadata
+from unclouded.scene import open_scenes
+from unclouded.sources import OpenOptions, find_sources, open_product, read_metadata
 from unclouded.testing.layouts import stac_item, write_fake_aws, write_fake_cogs
 from unclouded.testing.products import FakeSafe, write_fake_geotiff, write_fake_safe
 from unclouded.testing.readers import check_product, check_sniff, hostile_paths
 
 READERS = names("unclouded.sources")
+SMALL = FakeSafe(size_60m=8, bands=("B02", "B04"))
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -73,8 +76,8 @@ def test_sources_of_no_kind_are_named(source):
     [
         (lambda p: p, "nothing at that path"),
         (lambda p: p / ("x" * 300), "nothing at that path"),
-        (lambda p: p.mkdir() or p, "a folder without MTD_MSIL1C.xml"),
-        (lambda p: [(p / f"{n}.SAFE").mkdir(parents=True) for n in "ab"] and p, "a folder of 2 that may be"),
+        (lambda p: p.mkdir() or p, "a folder without any of them"),
+        (lambda p: [(p / f"{n}.SAFE").mkdir(parents=True) for n in "ab"] and p, "a folder of 2: a.SAFE, b."),
         (lambda p: p.write_text("hello") and p, "a file of another kind"),
         (lambda p: p.write_bytes(bytes(range(255, 0, -1))) and p, "a file of another kind"),
         (lambda p: p.touch() or p, "an empty file"),
@@ -85,7 +88,77 @@ def test_what_is_no_product_is_named(tmp_path, make, found):
     with pytest.raises(ProductError) as error:
         open_product(make(tmp_path / "thing"), OpenOptions())
     message = str(error.value)
-    assert ": expected a" in message
+    assert ": expected " in message
     assert found in message
     assert str(tmp_path) not in message
     assert len(message.splitlines()) == 1
+
+
+# --- a folder that is none, with products in it
+
+
+def test_the_one_product_in_a_folder_is_meant(tmp_path):
+    safe = write_fake_safe(tmp_path / "delivery/unpacked", SMALL)
+    (tmp_path / "delivery/.cache").mkdir()
+    (tmp_path / "delivery/readme.txt").write_text("hello")
+    for folder in (safe, safe.parent, safe.parent.parent, tmp_path / "delivery"):
+        assert open_product(folder, OpenOptions()).identity.id == SMALL.name
+        assert read_metadata(folder).identity.id == SMALL.name
+
+
+def test_a_tile_at_the_end_of_a_copied_bucket(tmp_path):
+    home = write_fake_aws(tmp_path / "sentinel-s2-l1c", SMALL)
+    assert len(home.relative_to(tmp_path).parts) > 6
+    assert find_sources(tmp_path) == (home,)
+    assert tuple(open_product(tmp_path, OpenOptions()).bands) == SMALL.bands
+
+
+def test_of_several_products_each_is_found_and_none_is_picked(tmp_path):
+    fakes = [replace(SMALL, tiles=(tile,)) for tile in ("32TQM", "32TQL")]
+    paths = sorted(write_fake_safe(tmp_path, fake) for fake in fakes)
+    shutil.make_archive(str(tmp_path / "third"), "zip", write_fake_safe(tmp_path / "aside", SMALL).parent)
+    shutil.rmtree(tmp_path / "aside")
+    (tmp_path / "found.json").write_text(json.dumps({"type": "FeatureCollection", "features": []}))
+    assert find_sources(tmp_path) == (*paths, tmp_path / "third.zip")
+    with pytest.raises(ProductError, match=r"expected one product, found a folder of 3: S2A_.*third\.zip; "):
+        open_product(tmp_path, OpenOptions())
+    assert [scene.tile for scene in open_scenes(tmp_path)] == ["32TQL", "32TQM", "32TQM"]
+
+
+def test_documents_come_before_geotiffs_and_after_products(tmp_path):
+    write_fake_geotiff(tmp_path / "a.tif", np.ones((1, 4, 4), np.uint16), ("B04",), scale=1e-4)
+    write_fake_geotiff(tmp_path / "b.tif", np.ones((1, 4, 4), np.uint16), ("B04",), scale=1e-4)
+    assert find_sources(tmp_path) == (tmp_path / "a.tif", tmp_path / "b.tif")
+    for name in ("x", "y"):
+        item = stac_item(SMALL, {"B04": "./B04.tif"}, dialect="earth-search-v1")
+        (tmp_path / f"{name}.json").write_text(json.dumps(item))
+    assert find_sources(tmp_path) == (tmp_path / "x.json", tmp_path / "y.json")
+    write_fake_aws(tmp_path / "tile", SMALL)
+    assert find_sources(tmp_path)[-1].name == "y.json"  # the tile is further down than the items
+    (tmp_path / "z").mkdir()
+    (tmp_path / "z/tileInfo.json").write_text("{}")
+    assert find_sources(tmp_path) == (tmp_path / "z",)
+
+
+def test_what_is_known_is_not_searched(tmp_path):
+    safe = write_fake_safe(tmp_path, SMALL)
+    for source in (safe, safe / "MTD_MSIL1C.xml", tmp_path / "gone", "https://example.org/x.tif", {}, 5):
+        assert find_sources(source) == (source,)
+    (tmp_path / "empty").mkdir()
+    assert find_sources(tmp_path / "empty") == (tmp_path / "empty",)
+
+
+@pytest.mark.parametrize("pattern", ["p0[1-9]_*", "p1[0-5]_*"])
+def test_folders_of_real_products_stand_for_them(real_data, pattern):
+    folders = sorted((real_data / "products").glob(pattern))
+    assert folders
+    for folder in folders:
+        assert len(find_sources(folder)) == 1, folder.name
+        assert read_metadata(folder).identity.id
+
+
+def test_two_real_documents_of_two_tiles_are_two(real_data):
+    folder = real_data / "products/metadata/aws_l1c_sat-stac"
+    assert len(find_sources(folder)) == 2
+    with pytest.raises(ProductError, match="found a folder of 2"):
+        read_metadata(folder)

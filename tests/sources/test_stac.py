@@ -126,6 +126,34 @@ def test_files_beside_the_item_count_before_the_network(tmp_path):
     assert tuple(opened(tmp_path / "item.json").bands) == SMALL.bands
 
 
+def test_what_is_on_disk_is_read_where_the_network_fails(tmp_path, monkeypatch):
+    """An item with some of its files beside it: the rest is named, not waited for band by band."""
+    path = written(tmp_path, home="c1", stated_offset=-0.1)
+    item = json.loads(path.read_text())
+    for asset in item["assets"].values():
+        asset["href"] = f"{COGS.replace('sentinel-cogs', 'e84-earth-search-sentinel-data')}/{asset['href']}"
+    path.write_text(json.dumps(item))
+    (tmp_path / "B04.tif").unlink()
+    asked = []
+
+    def unreachable(*, where, **_how):
+        asked.append(where)
+        raise ServiceError(f"{where}: expected an answer, found none; try again later")
+
+    monkeypatch.setattr("unclouded.sources._hrefs.remote_file", unreachable)
+    product = opened(path)
+    assert tuple(product.bands) == ("B02", "B8A")
+    assert "B04" in product.missing_bands
+    assert any(
+        line.startswith("B04: on the network, left out (B04 (red): expected") for line in product.warnings
+    )
+    assert len(asked) == 1
+    for name in ("B02", "B8A"):
+        (tmp_path / f"{name}.tif").unlink()
+    with pytest.raises(ServiceError, match="try again later"):
+        opened(path)
+
+
 @pytest.mark.parametrize("wrap", [lambda items: {"type": "FeatureCollection", "features": items}, list])
 def test_documents_of_several_items(tmp_path, wrap):
     item = json.loads(written(tmp_path, stated_offset=-0.1).read_text())

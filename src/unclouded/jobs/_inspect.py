@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unclouded.core.bands import expected_at
-from unclouded.core.errors import InputError, RasterError
+from unclouded.core.errors import InputError, RadiometryError, RasterError, ServiceError
 from unclouded.core.grid import Grid
 from unclouded.core.product import Identity
 from unclouded.core.radiometry import Radiometry
@@ -19,7 +19,7 @@ from unclouded.jobs._look import look_at
 from unclouded.jobs._place import extent
 from unclouded.predict import bundled_models, load_model
 from unclouded.scene import Scene, open_scene
-from unclouded.sources import Metadata, OpenOptions, list_granules, read_metadata
+from unclouded.sources import Metadata, OpenOptions, find_sources, list_granules, read_metadata
 
 PERCENTILES: Mapping[str, float] = {"p1": 1, "p5": 5, "p25": 25, "p50": 50, "p75": 75, "p95": 95, "p99": 99}
 """Name -> per cent of the pixels that lie below."""
@@ -99,29 +99,42 @@ def inspect(source: str | Path, options: OpenOptions | None = None) -> tuple[Ins
     """
     options = options or OpenOptions()
     located = Path(source) if isinstance(source, str) and "://" not in source else source
-    granules = list_granules(located) if options.granule is None else ()
-    chosen = [replace(options, granule=granule) for granule in granules] or [options]
-    return tuple(_inspected(located, choice) for choice in chosen)
+    return tuple(
+        _inspected(found, choice) for found in find_sources(located) for choice in _choices(found, options)
+    )
 
 
-def _inspected(source: str | Path, options: OpenOptions) -> Inspection:
+def _choices(source: object, options: OpenOptions) -> list[OpenOptions]:
+    """The options for each scene of a source."""
+    granules = list_granules(source) if options.granule is None else ()
+    return [replace(options, granule=granule) for granule in granules] or [options]
+
+
+def _inspected(source: object, options: OpenOptions) -> Inspection:
     stated = read_metadata(source, options)
     if not stated.bands or stated.radiometry is None:
         return _of_metadata(stated)
     try:
-        scene = open_scene(
-            source,
-            offset=options.offset,
-            quantification=options.quantification,
-            sensor=options.sensor,
-            level=options.level,
-            gsd=options.gsd,
-            granule=options.granule,
-        )
+        return _of_scene(_opened(source, options))
     except RasterError as err:
         absent = (*stated.bands, *stated.absent_bands)
         return _of_metadata(replace(stated, bands=(), absent_bands=absent), f"pixels cannot be read: {err}")
-    return _of_scene(scene)
+    except ServiceError as err:
+        return _of_metadata(stated, f"pixels cannot be reached: {err}")
+    except RadiometryError as err:  # its pixels contradict what it says
+        return _of_metadata(replace(stated, radiometry=None), f"pixels are not read: {err}")
+
+
+def _opened(source: object, options: OpenOptions) -> Scene:
+    return open_scene(
+        source,
+        offset=options.offset,
+        quantification=options.quantification,
+        sensor=options.sensor,
+        level=options.level,
+        gsd=options.gsd,
+        granule=options.granule,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

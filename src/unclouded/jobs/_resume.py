@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from unclouded._version import __version__
 from unclouded.core.errors import OutputError, UncloudedError
 from unclouded.outputs.report import read_scenes, write_report
-from unclouded.sources import list_granules
+from unclouded.sources import find_sources, list_granules
 
 Source = str | Path
 Made = TypeVar("Made")
@@ -46,14 +46,21 @@ class Item:
 
 
 def scenes_of(sources: Iterable[Source], granule: str | None = None) -> Iterator[Item]:
-    """Each scene of each source, in order; of a granule that is named, that one.
+    """Each scene of each source or folder of products, in order; of a granule that is named, that one.
 
     A source that cannot be looked into is an item too: what is wrong with it is said when its turn comes.
     """
     for source in sources:
-        granules = _granules(source) if granule is None else (granule,)
-        for name in granules or (None,):
-            yield Item(source=source, granule=name)
+        for product in _products(source):
+            granules = _granules(product) if granule is None else (granule,)
+            for name in granules or (None,):
+                yield Item(source=product, granule=name)
+
+
+def _products(source: Source) -> list[Source]:
+    """The source as it was given, or the products in a folder of them."""
+    located = _located(source)
+    return [source if found == located else Path(str(found)) for found in find_sources(located)]
 
 
 def _granules(source: Source) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from unclouded.scene._scene import Scene
-from unclouded.sources import OpenOptions, list_granules, open_product
+from unclouded.sources import OpenOptions, find_sources, list_granules, open_product
 
 Source = str | Path | Mapping[str, object] | object
 """A path, an address (`https://…`, `s3://…`), a STAC item as a dict, a mapping of band to file, a cube."""
@@ -33,7 +33,8 @@ def open_scene(
         sensor: of a GeoTIFF without a `SENSOR` tag.
         level: of a GeoTIFF without a `LEVEL` tag.
         gsd: spacing of a raster that carries no georeference, m.
-        granule: tile (`32TQM`) or folder name, in a product that holds several; id, in a document of items.
+        granule: tile (`32TQM`) or folder name, in a product that holds several; id, in a document of items
+            such as a FeatureCollection. `open_scenes` opens each.
         bearer: access token for files that CDSE hands out over https.
 
     Raises:
@@ -58,16 +59,23 @@ def open_scene(
 
 
 def open_scenes(source: Source, options: OpenOptions | None = None) -> tuple[Scene, ...]:
-    """Every scene of a source: one a granule of a product that holds several, else one.
+    """Every scene of a source: of each product in a folder of several, one a granule or item, else one.
 
     Raises:
         The same as `open_scene`.
     """
     options = options or OpenOptions()
-    located = _located(source)
-    granules = list_granules(located) if options.granule is None else ()
-    each = [replace(options, granule=granule) for granule in granules] or [options]
-    return tuple(Scene(product=open_product(located, choice)) for choice in each)
+    return tuple(
+        Scene(product=open_product(found, choice))
+        for found in find_sources(_located(source))
+        for choice in _choices(found, options)
+    )
+
+
+def _choices(source: object, options: OpenOptions) -> list[OpenOptions]:
+    """The options for each granule of a source; those given where there is but one, or one is named."""
+    granules = list_granules(source) if options.granule is None else ()
+    return [replace(options, granule=granule) for granule in granules] or [options]
 
 
 def _located(source: Source) -> Source:

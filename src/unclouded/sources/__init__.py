@@ -17,7 +17,10 @@ from unclouded.sources._options import OpenOptions
 from unclouded.sources._providers import plain
 from unclouded.sources._text import shown
 
-__all__ = ["Metadata", "OpenOptions", "list_granules", "open_product", "read_metadata"]
+__all__ = ["Metadata", "OpenOptions", "find_sources", "list_granules", "open_product", "read_metadata"]
+
+_DEPTH = 12
+"""Folders that hold one folder each and no more: a copy of a bucket has 8 above its tile."""
 
 
 def open_product(source: object, options: OpenOptions) -> Product:
@@ -27,7 +30,8 @@ def open_product(source: object, options: OpenOptions) -> Product:
         ProductError: nothing there, or nothing that a reader knows.
         RadiometryError: reflectance cannot be derived and the options do not say how.
     """
-    product: Product = _reader(source).open_product(source, options)
+    located = _located(source)
+    product: Product = _reader(located).open_product(located, options)
     return product
 
 
@@ -38,7 +42,8 @@ def read_metadata(source: object, options: OpenOptions | None = None) -> Metadat
         ProductError: nothing there, nothing that a reader knows, or metadata that are broken.
         RadiometryError: offsets that contradict themselves.
     """
-    metadata: Metadata = _reader(source).read_metadata(source, options or OpenOptions())
+    located = _located(source)
+    metadata: Metadata = _reader(located).read_metadata(located, options or OpenOptions())
     return metadata
 
 
@@ -48,9 +53,67 @@ def list_granules(source: object) -> tuple[str, ...]:
     Raises:
         ProductError: as `open_product`.
     """
-    reader = _reader(source)
-    found: tuple[str, ...] = reader.list_granules(source) if hasattr(reader, "list_granules") else ()
+    located = _located(source)
+    reader = _reader(located)
+    found: tuple[str, ...] = reader.list_granules(located) if hasattr(reader, "list_granules") else ()
     return found if len(found) > 1 else ()
+
+
+def find_sources(source: object) -> tuple[object, ...]:
+    """The source itself, or the products in a folder that is none.
+
+    They are its own children, or those further down where there is one folder at a time. Products come
+    before documents of items, those before single GeoTIFFs; the first kind that is there counts.
+    """
+    if not isinstance(source, Path) or not _is_dir(source) or _reader_of(source) is not None:
+        return (source,)
+    return _below(source, _DEPTH) or (source,)
+
+
+def _below(folder: Path, depth: int) -> tuple[Path, ...]:
+    try:
+        children = sorted(child for child in folder.iterdir() if not child.name.startswith("."))
+    except OSError:
+        return ()
+    for kind in (_is_product, _is_document, _is_geotiff):
+        if found := tuple(child for child in children if kind(child)):
+            return found
+    folders = [child for child in children if child.is_dir()]
+    return _below(folders[0], depth - 1) if len(folders) == 1 and depth > 0 else ()
+
+
+def _is_product(path: Path) -> bool:
+    return (path.is_dir() or path.suffix.lower() == ".zip") and _reader_of(path) is not None
+
+
+def _is_document(path: Path) -> bool:
+    return path.suffix.lower() in {".json", ".geojson", ".xml", ".txt"} and _reader_of(path) is not None
+
+
+def _is_geotiff(path: Path) -> bool:
+    return path.suffix.lower() in {".tif", ".tiff"}
+
+
+def _located(source: object) -> object:
+    """The one product that is meant.
+
+    Raises:
+        ProductError: a folder of several.
+    """
+    found = find_sources(source)
+    if len(found) > 1 and isinstance(source, Path):
+        known = shown(", ".join(item.name for item in found if isinstance(item, Path)), 400)
+        raise ProductError(
+            f"{shown(source.name or source)}: expected one product, found a folder of {len(found)}: {known}; "
+            "give one of them"
+        )
+    return found[0]
+
+
+def _reader_of(source: object) -> ModuleType | None:
+    """The first reader that knows its kind."""
+    readers = (import_module(f"{__name__}.{name}") for name in names(__name__))
+    return next((reader for reader in readers if reader.sniff(source)), None)
 
 
 def _reader(source: object) -> ModuleType:
@@ -58,10 +121,9 @@ def _reader(source: object) -> ModuleType:
         raise ProductError(
             f"{shown(source.name or source)}: expected a product, found nothing at that path; check the path"
         )
-    for name in names(__name__):
-        reader = import_module(f"{__name__}.{name}")
-        if reader.sniff(source):
-            return reader
+    reader = _reader_of(source)
+    if reader is not None:
+        return reader
     if not isinstance(source, Path):
         raise ProductError(
             f"{_said(source)}: expected a path, the address of a STAC item, GeoTIFF or Zarr group, an item, "
@@ -85,12 +147,16 @@ def _exists(path: Path) -> bool:
         return False
 
 
+def _is_dir(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def _kind(path: Path) -> str:
     if path.is_dir():
-        products = [child for child in path.iterdir() if child.suffix.upper() in {".SAFE", ".ZIP"}]
-        if products:
-            return f"a folder of {len(products)} that may be"
-        return "a folder without MTD_MSIL1C.xml"
+        return "a folder without any of them"
     if not path.is_file():
         return "neither a file nor a folder"
     if path.stat().st_size == 0:

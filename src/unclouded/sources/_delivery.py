@@ -3,8 +3,8 @@
 They are a product of lazy bands, and what it says of itself where pixels are not wanted or not there.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from unclouded.core.bands import NAMES, expected_at, missing
 from unclouded.core.errors import RadiometryError
@@ -14,6 +14,7 @@ from unclouded.core.radiometry import Radiometry
 from unclouded.sources._bandset import BandSet, open_bands, pixel_warnings, readers
 from unclouded.sources._layout import BandPath
 from unclouded.sources._nodata import floor_of
+from unclouded.sources._options import OpenOptions
 from unclouded.sources._tree import Tree
 
 
@@ -99,8 +100,17 @@ def stated(delivery: Delivery) -> Metadata:
     )
 
 
-def of_open_product(product: Product) -> Metadata:
-    """The same of a source whose rasters are its only metadata."""
+def of_rasters(open_product: Callable[[OpenOptions], Product], options: OpenOptions) -> Metadata:
+    """The same of a source whose rasters are its only metadata; without radiometry where they state none."""
+    try:
+        return _of_open_product(open_product(options))
+    except RadiometryError as err:
+        # numbers to open it with, for all else that it says: they are taken out again
+        found = _of_open_product(open_product(replace(options, offset=0.0, quantification=1.0)))
+        return replace(found, radiometry=None, warnings=(str(err), *found.warnings))
+
+
+def _of_open_product(product: Product) -> Metadata:
     return Metadata(
         identity=product.identity,
         radiometry=product.radiometry,

@@ -17,6 +17,8 @@ _TILE_XML = re.compile(r"(MTD_TL|S2[A-Z]_\w+_MTD_L(1C|2A)_TL_\w+)\.xml", re.IGNO
 _BAND_FILE = re.compile(r"\w*_(B\d[\dA])(?:_(10|20|60)m)?(?:\.jp2|\.tiff?)?", re.IGNORECASE)
 _IMAGE_SUFFIXES = (".jp2", ".tif", ".tiff")
 _TILE_NAME = re.compile(r"_T(\d{2}[A-Z]{3})_")
+_MANIFEST = "manifest.safe"
+"""By which ESA's own tools open a product; it names the same files."""
 _DEPTH = 4
 """How deep the product's metadata may lie: a zip holds the file itself, `NAME.SAFE/` with it, or that in
 folders of its maker's."""
@@ -102,6 +104,8 @@ def looks_like_safe(path: Path) -> bool:
         return path.suffix.upper() == ".SAFE" or _holds_metadata(path) or _only_product(path) is not None
     if _PRODUCT_XML.fullmatch(path.name):
         return True
+    if path.name == _MANIFEST:
+        return path.is_file() and _holds_metadata(path.parent)
     if not path.is_file():  # a pipe would wait for a writer
         return False
     with path.open("rb") as file:
@@ -119,7 +123,7 @@ def _only_product(folder: Path) -> Path | None:
 
 
 def _tree(path: Path) -> Tree:
-    if _PRODUCT_XML.fullmatch(path.name):
+    if _PRODUCT_XML.fullmatch(path.name) or path.name == _MANIFEST:
         return Folder(path.parent, only="GRANULE")  # what else lies beside a file may be a lot
     if path.is_dir():
         nested = None if _holds_metadata(path) else _only_product(path)
@@ -128,7 +132,7 @@ def _tree(path: Path) -> Tree:
 
 
 def locate(path: Path) -> Layout:
-    """The product at a path: its `.SAFE` folder, the folder around it, its metadata file, or a zip.
+    """The product at a path: its `.SAFE` folder, the folder around it, its metadata or manifest, or a zip.
 
     Raises:
         ProductError: no product metadata, or several; the archive or folder is refused.

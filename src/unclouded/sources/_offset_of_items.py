@@ -126,10 +126,8 @@ def _stated(assets: Mapping[str, Asset]) -> dict[str, float | None]:
 def _by_item(item: Item, assets: Mapping[str, Asset], who: str, options: OpenOptions) -> Radiometry:
     """What each asset states, which must be what ESA's pixels have at this baseline."""
     names = [name for name in NAMES if name in assets]
-    if not names:
-        raise RadiometryError(
-            f"{item.identity.id}: expected bands of Sentinel-2 among the item's assets, found none; {_STATE}"
-        )
+    if not names:  # metadata of one of ESA's products: nothing else can be meant, and nothing is read
+        return of_baseline(item.baselines, options, where=item.identity.id)
     silent = [name for name in names if not assets[name].scale or assets[name].offset is None]
     if silent:
         raise RadiometryError(

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from affine import Affine
+from rasterio.env import getenv, hasenv
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterioWindow
@@ -50,6 +51,27 @@ _ENVIRONMENT = {
     # all 13 bands at 10 m take 280 MB: enough to decode each tile once when windows go row by row.
     "GDAL_CACHEMAX": 512_000_000,
 }
+
+_CACHE = "GDAL_CACHEMAX"
+
+
+@contextmanager
+def block_cache(limit: int) -> Iterator[None]:
+    """What this thread reads in the block, with GDAL's decoded blocks held to so many bytes.
+
+    The cache is one for the process: the limit that came last is the one that holds.
+    """
+    with rasterio.Env(**{_CACHE: limit}):
+        yield
+
+
+def _environment(remote: Mapping[str, str]) -> dict[str, object]:
+    """GDAL's options for reading; a limit of the cache that the caller set stands."""
+    options = {**_ENVIRONMENT, **remote}
+    if hasenv() and _CACHE in getenv():
+        del options[_CACHE]
+    return options
+
 
 _OPENING = threading.Lock()  # warnings.catch_warnings is not safe among threads
 
@@ -119,7 +141,7 @@ class RasterFile:
         Raises:
             RasterError: the file cannot be opened, or reading through the handle fails.
         """
-        with rasterio.Env(**_ENVIRONMENT, **(self._remote.environment if self._remote else {})):
+        with rasterio.Env(**_environment(self._remote.environment if self._remote else {})):
             try:
                 dataset = self._take(level)
                 yield dataset

@@ -39,7 +39,9 @@ from unclouded.sources._tree import Folder
 
 _BAND_FILE = re.compile(r"(?:(preview)/|R(10|20|60)m/)?(B\d[\dA])\.(?:jp2|tiff?)", re.IGNORECASE)
 _SAFE_FILE = re.compile(r"IMG_DATA/(?:R\d0m/)?\w+\.(?:jp2|tiff?)", re.IGNORECASE)
-_TILE_XML = ("metadata.xml", "granule_metadata.xml", "MTD_TL.xml")
+_TILE_XML = ("metadata.xml", "MTD_TL.xml")
+"""Tile metadata by whose name the rasters beside them are ESA's. Earth Search keeps a copy of them as
+`granule_metadata.xml` beside COGs whose numbers it has changed: that speaks for itself alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from unclouded.core.grid import Grid
 from unclouded.core.product import Identity, Product
 from unclouded.sources import _radiometry
 from unclouded.sources._bandset import BandSet, open_bands, readers
-from unclouded.sources._delivery import Metadata, of_open_product
+from unclouded.sources._delivery import Metadata, of_rasters
 from unclouded.sources._layout import BandPath, base_name, best_of, is_product_xml
 from unclouded.sources._options import OpenOptions
 from unclouded.sources._sensors import Sensor, band_name, parse_level, parse_sensor
@@ -85,7 +85,7 @@ def read_metadata(source: Path | Mapping[str, str | Path], options: OpenOptions)
     Raises:
         The same as `open_product`.
     """
-    return of_open_product(open_product(source, options))
+    return of_rasters(lambda stated: open_product(source, stated), options)
 
 
 def _is_folder(folder: Path) -> bool:

@@ -17,7 +17,7 @@ from unclouded.core.grid import Grid
 from unclouded.core.product import REFLECTANCE, VALUES_TAG, Identity, Product
 from unclouded.sources import _radiometry
 from unclouded.sources._bands import StackedBand
-from unclouded.sources._delivery import Metadata, of_open_product
+from unclouded.sources._delivery import Metadata, of_rasters
 from unclouded.sources._hrefs import gdal_path
 from unclouded.sources._metadata import parse_baseline, parse_time, write_baseline
 from unclouded.sources._options import OpenOptions
@@ -60,7 +60,7 @@ def read_metadata(source: Path | str, options: OpenOptions) -> Metadata:
     Raises:
         The same as `open_product`.
     """
-    return of_open_product(open_product(source, options))
+    return of_rasters(lambda stated: open_product(source, stated), options)
 
 
 def open_product(source: Path | str, options: OpenOptions) -> Product:

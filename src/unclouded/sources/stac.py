@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from unclouded.core.errors import ProductError, RadiometryError
+from unclouded.core.errors import ProductError, RadiometryError, ServiceError
 from unclouded.core.grid import Grid
 from unclouded.core.product import Product
 from unclouded.sources import _json, _radiometry, _stac, eopf_zarr
-from unclouded.sources._bandset import open_bands, readers
+from unclouded.sources._bandset import BandSet, open_bands, readers
 from unclouded.sources._delivery import Delivery, Metadata, opened, stated
 from unclouded.sources._fetch import fetch
 from unclouded.sources._hrefs import Home, Hrefs, place_of
@@ -65,13 +65,31 @@ def open_product(source: object, options: OpenOptions) -> Product:
     provider = _provider(item)
     tree = Hrefs(places, where=item.identity.id, bearer=options.bearer)
     delivery = _delivery(item, chosen, tree, options)
-    bands = open_bands(tree, delivery.paths)
+    bands = _open_bands(tree, delivery.paths, places)
     placed = readers(bands, delivery.tile)
     radiometry, notes = of_item(
         item, {name: chosen[name] for name in placed}, provider, options, readers=placed
     )
     settled = replace(delivery, radiometry=radiometry, warnings=(*delivery.warnings, *notes))
     return opened(settled, bands)
+
+
+def _open_bands(tree: Hrefs, paths: Mapping[str, BandPath], places: Mapping[str, Path | str]) -> BandSet:
+    """The bands; those on disk alone, and a line that says so, where a service fails beside them.
+
+    Raises:
+        RasterError: none can be opened.
+        ServiceError: the service refuses or does not answer, and none is on disk.
+    """
+    try:
+        return open_bands(tree, paths)
+    except ServiceError as err:
+        local = {name: raster for name, raster in paths.items() if isinstance(places[raster.path], Path)}
+        if not local:
+            raise
+        left_out = ", ".join(name for name in paths if name not in local)
+        bands = open_bands(tree, local)
+        return replace(bands, damaged=(*bands.damaged, f"{left_out}: on the network, left out ({err})"))
 
 
 def _of_zarr(item: Item, home: Home, options: OpenOptions, where: str) -> Product:

@@ -21,7 +21,7 @@ from unclouded.core.product import Identity, Product
 from unclouded.core.radiometry import Radiometry
 from unclouded.sources import _radiometry
 from unclouded.sources._arrays import ArrayBand
-from unclouded.sources._delivery import Metadata, of_open_product
+from unclouded.sources._delivery import Metadata, of_rasters
 from unclouded.sources._options import OpenOptions
 from unclouded.sources._sensors import Sensor, band_name, parse_level, parse_sensor
 from unclouded.sources._text import shown
@@ -86,7 +86,7 @@ def read_metadata(source: Any, options: OpenOptions) -> Metadata:
     Raises:
         The same as `open_product`.
     """
-    return of_open_product(open_product(source, options))
+    return of_rasters(lambda stated: open_product(source, stated), options)
 
 
 def _layers(source: Any, sensor: Sensor, where: str) -> dict[str, Any]:
