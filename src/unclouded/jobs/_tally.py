@@ -1,7 +1,7 @@
 """What is gathered while windows pass by: counts, statistics and a small picture."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -46,27 +46,40 @@ class Tally:
         return math.ceil(max(self.shape) / OVERVIEW_PX)
 
     def add(self, prediction: Prediction, codes: npt.NDArray[np.uint8]) -> None:
-        """Count one window."""
-        reading = prediction.reading
-        self.counts += np.bincount(codes.ravel(), minlength=256)
+        """Look at one window, and count its classes."""
+        self.look(prediction)
+        self.count(prediction.window, codes)
+
+    def look(self, prediction: Prediction, part: Window | None = None) -> None:
+        """Gather what a window's reflectance and probabilities look like.
+
+        Args:
+            part: the part of the scene that is masked; None: all of it.
+        """
+        reading, window = prediction.reading, prediction.window
         self.inputs.add(reading.reflectance, reading.valid, prediction.presence)
-        clear = prediction.probabilities[self.spec.classes.index(CLEAR)]
-        self.outputs.add(clear, reading.valid)
-        rows, cols = self._sampled(prediction.window)
-        place = np.ix_(
-            (rows + prediction.window.row_off) // self.step, (cols + prediction.window.col_off) // self.step
-        )
-        self.overview[place] = codes[np.ix_(rows, cols)]
+        self.outputs.add(prediction.probabilities[self.spec.classes.index(CLEAR)], reading.valid)
+        if part is not None:
+            window = replace(
+                window, row_off=window.row_off - part.row_off, col_off=window.col_off - part.col_off
+            )
         if self.true_colour is not None:
             for channel, name in zip(self.true_colour, _TRUE_COLOUR, strict=True):
-                source = reading.reflectance[self.spec.bands.index(name)]
-                channel[place] = source[np.ix_(rows, cols)]
+                self._lay(channel, window, reading.reflectance[self.spec.bands.index(name)])
 
-    def _sampled(self, window: Window) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-        """Rows and columns within the window that are part of the picture."""
-        rows = np.arange(-window.row_off % self.step, window.height, self.step)
-        cols = np.arange(-window.col_off % self.step, window.width, self.step)
-        return rows, cols
+    def count(self, window: Window, codes: npt.NDArray[np.uint8]) -> None:
+        """Count the classes of a part of the mask, as they are written."""
+        self.counts += np.bincount(codes.ravel(), minlength=256)
+        self._lay(self.overview, window, codes)
+
+    def _lay(self, picture: npt.NDArray[np.generic], window: Window, values: npt.NDArray[np.generic]) -> None:
+        """Write every `step`-th pixel of a window, as far as it lies on the mask, into a picture."""
+        inside = window.clipped(self.shape)
+        rows = np.arange(-(-inside.row_off // self.step) * self.step, inside.row_end, self.step)
+        cols = np.arange(-(-inside.col_off // self.step) * self.step, inside.col_end, self.step)
+        picture[np.ix_(rows // self.step, cols // self.step)] = values[
+            np.ix_(rows - window.row_off, cols - window.col_off)
+        ]
 
     def shares(self) -> dict[int, float]:
         """Class code -> share of the valid pixels, 0 … 1; empty where nothing was seen."""

@@ -4,9 +4,11 @@ from unclouded.predict._guard import InputStatistics, OutputStatistics
 from unclouded.predict._model import Model, bundled_models, load_model, read_model
 from unclouded.predict._predict import Prediction, Watch, predict, predict_strips, to_codes
 from unclouded.predict._running import Device, Precision, Running, Runtime
+from unclouded.predict._sizing import DEFAULT_MEMORY, Task, check_memory, windowing_for
 from unclouded.predict._windows import Edge, Windowing
 
 __all__ = [
+    "DEFAULT_MEMORY",
     "Device",
     "Edge",
     "InputStatistics",
@@ -16,12 +18,15 @@ __all__ = [
     "Prediction",
     "Running",
     "Runtime",
+    "Task",
     "Watch",
     "Windowing",
     "bundled_models",
+    "check_memory",
     "load_model",
     "predict",
     "predict_strips",
     "read_model",
     "to_codes",
+    "windowing_for",
 ]

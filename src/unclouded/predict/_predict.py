@@ -62,7 +62,7 @@ def predict(
     runner = Runner(session=model.session, spec=model.spec, presence=presence)
     shape = scene.grid.shape
     # a window a thread: one window on all threads leaves them waiting for each other
-    with ThreadPoolExecutor(max(1, windowing.threads), thread_name_prefix="predict") as pool:
+    with ThreadPoolExecutor(windowing.running, thread_name_prefix="predict") as pool:
         before: deque[Future[list[Prediction]]] = deque()
         try:
             for strip, slabs in _decoded_strips(scene, model.spec, presence, windowing, region):
@@ -73,8 +73,9 @@ def predict(
                 ]
                 del slabs
                 # given out only now: these ran while the rows below were decoded
-                count = len(before)
                 before.extend(running)
+                count = len(before) if windowing.alone else len(before) - len(running)
+                del running
                 yield from _results(before, count)
             yield from _results(before, len(before))
         finally:
@@ -179,6 +180,7 @@ def _decoded_strips(
         bands=tuple(name if there else None for name, there in zip(spec.bands, presence, strict=True)),
         threads=windowing.threads,
         block_rows=windowing.block_rows,
+        cache_bytes=windowing.cache_bytes,
         ahead=windowing.ahead,
     )
     blocks = decoded(decoding, places)

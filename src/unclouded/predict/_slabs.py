@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unclouded.core.windows import Window
-from unclouded.scene import Scene
+from unclouded.scene import Scene, block_cache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +57,8 @@ class Decoding:
     """Bands decoded at the same time; each by one thread (sources/_raster.py says why)."""
     block_rows: int
     """Rows that are asked of a band at a time."""
+    cache_bytes: int
+    """Decoded blocks that GDAL keeps."""
     ahead: int
     """Blocks in the making beyond the one that is handed out."""
 
@@ -96,9 +98,7 @@ def decoded(decoding: Decoding, places: Sequence[Window]) -> Iterator[tuple[Slab
         try:
             for slab, part in _blocks(places, len(decoding.bands), decoding.block_rows):
                 bands = [
-                    pool.submit(
-                        _load, decoding.scene, name, slab, part, position=position, alone=locks[position]
-                    )
+                    pool.submit(_load, decoding, name, slab, part, position=position, alone=locks[position])
                     for position, name in enumerate(decoding.bands)
                     if name is not None
                 ]
@@ -127,9 +127,11 @@ def _blocks(places: Sequence[Window], bands: int, rows: int) -> Iterator[tuple[S
             yield slab, Window(row_off=top, col_off=place.col_off, height=bottom - top, width=place.width)
 
 
-def _load(scene: Scene, name: str, slab: Slab, part: Window, *, position: int, alone: threading.Lock) -> None:
-    with alone:
-        reading = scene.read((name,), part, threads=1)
+def _load(
+    decoding: Decoding, name: str, slab: Slab, part: Window, *, position: int, alone: threading.Lock
+) -> None:
+    with alone, block_cache(decoding.cache_bytes):
+        reading = decoding.scene.read((name,), part, threads=1)
     slab.cut(part)[position] = reading.reflectance[0]
     if not reading.valid.all():
         with slab.lock:

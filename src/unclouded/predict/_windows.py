@@ -28,10 +28,19 @@ class Windowing:
     original study had it."""
     threads: int = 1
     """Bands decoded at the same time, and windows run at the same time."""
+    alone: bool = False
+    """One window at a time, and the next rows asked for only when a strip is done: half the memory."""
     block_rows: int = 256
     """Rows of the mask for which bands are decoded at a time."""
     ahead: int = 2
     """Blocks that are being decoded beyond those that were asked for."""
+    cache_bytes: int = 512_000_000
+    """Decoded blocks that GDAL keeps: what a band's next rows have in common with its last."""
+
+    @property
+    def running(self) -> int:
+        """Windows at the same time."""
+        return 1 if self.alone else max(1, self.threads)
 
     @property
     def width(self) -> int:

@@ -1,0 +1,160 @@
+"""Windows from what memory there is: the least work that fits, measured and not guessed."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+
+from unclouded.core.errors import OptionError
+from unclouded.core.spec import ModelSpec
+from unclouded.predict._windows import Edge, Windowing
+
+DEFAULT_MEMORY = 1_400_000_000
+"""Bytes that a run may take unless told otherwise."""
+BASE_BYTES = 230_000_000
+"""The interpreter with numpy, GDAL and a runtime, a small picture and what is being written."""
+CACHE_SHARE = 0.15
+"""Of the memory, for GDAL's decoded blocks: two rows of tiles of 13 bands take 140 MB at 20 m, 280 at 10."""
+CACHE_BYTES = (48_000_000, 512_000_000)
+"""Least and most of it."""
+RESAMPLING_BYTES_PX = 40
+"""Arrays that one band's rows pass through on their way to the mask's grid, a pixel."""
+RUN_BYTES_PX = {"dense": 1100, "strided": 150}
+"""What ONNX Runtime takes a pixel of input, besides the input: measured on patchcnn, which has no stride
+(1064 at 272 px), and on a U-Net, whose first layer halves the resolution (133 at 960 px)."""
+BLOCK_PX = 700_000
+"""Pixels of a band that are decoded at a time; enough rows to share the samples around them."""
+MOST_PX = {"dense": 120_000, "strided": 1_500_000}
+"""Of a window with its halo: larger ones fall out of the processor's caches (patchcnn: 2.0 s a Mpx at 256 px
+a side, 2.3 at 768, 3.9 at 512 x 2048)."""
+WAITING = 1.25
+"""What one window at a time costs in cores that wait."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is to be cut."""
+
+    spec: ModelSpec
+    shape: tuple[int, int]
+    """(height, width) of the scene, px."""
+    threads: int
+    """Bands decoded, and windows run, at the same time."""
+    edge: Edge = "reflect"
+
+    @property
+    def run_bytes_px(self) -> int:
+        """Memory that a window takes while it runs, a pixel of its input."""
+        return 4 * len(self.spec.bands) + RUN_BYTES_PX[self.kind]
+
+    @property
+    def kind(self) -> str:
+        """`strided` where the network's first layers lower the resolution, `dense` where none does."""
+        return "strided" if self.spec.stride_px > 1 else "dense"
+
+
+def windowing_for(task: Task, memory: int = DEFAULT_MEMORY) -> Windowing:
+    """The windows that cover a scene with the least work in so much memory, bytes.
+
+    Raises:
+        OptionError: less memory than the smallest windows take; the message says how much they do.
+    """
+    choices = (replace(choice, cache_bytes=cache_bytes(memory)) for choice in _choices(task))
+    fitting = [choice for choice in choices if bytes_of(task, choice) <= memory]
+    if not fitting:
+        least = least_memory(task)
+        raise OptionError(
+            f"memory limit: expected at least {math.ceil(least / 1e6)} MB for {task.spec.name} on "
+            f"{task.shape[0]} x {task.shape[1]} px with {task.threads} threads, found {memory // 10**6} MB; "
+            "raise --max-memory, or mask at a coarser --gsd"
+        )
+    return min(fitting, key=lambda windowing: (_cost(task, windowing), windowing.width))
+
+
+def check_memory(task: Task, windowing: Windowing, memory: int) -> None:
+    """Pass where windows of a size that was asked for fit.
+
+    Raises:
+        OptionError: they take more; the message says how much.
+    """
+    needed = bytes_of(task, windowing)
+    if needed > memory:
+        raise OptionError(
+            f"memory limit: expected at least {math.ceil(needed / 1e6)} MB for windows of {windowing.size} "
+            f"px, found {memory // 10**6} MB; raise --max-memory, or leave --window-px out"
+        )
+
+
+def least_memory(task: Task) -> int:
+    """Bytes below which no windows fit."""
+    low, high = BASE_BYTES, 1 << 50
+    while high - low > 1_000_000:
+        middle = (low + high) // 2
+        cache = cache_bytes(middle)
+        fits = any(bytes_of(task, replace(choice, cache_bytes=cache)) <= middle for choice in _choices(task))
+        low, high = (low, middle) if fits else (middle, high)
+    return high
+
+
+def cache_bytes(memory: int) -> int:
+    """GDAL's share of so much memory."""
+    return int(min(max(memory * CACHE_SHARE, CACHE_BYTES[0]), CACHE_BYTES[1]))
+
+
+def bytes_of(task: Task, windowing: Windowing) -> int:
+    """What a run takes at its peak: two strips with the halo, blocks in the making, windows that run."""
+    height, width = task.shape
+    halo, bands, classes = task.spec.halo_px, len(task.spec.bands), len(task.spec.classes)
+    strips = 1 if windowing.alone else 2
+    rows = min(height, strips * windowing.size + 2 * halo + (windowing.ahead + 1) * windowing.block_rows)
+    held = rows * width * (4 * bands + 1)
+    results = strips * min(windowing.size, height) * width * (4 * classes + 2)
+    making = task.threads * min(windowing.block_rows, height) * width * RESAMPLING_BYTES_PX
+    window = (min(windowing.size, height) + 2 * halo) * (min(windowing.width, width) + 2 * halo)
+    runs = windowing.running * window * task.run_bytes_px
+    return BASE_BYTES + windowing.cache_bytes + held + results + making + runs
+
+
+def work_of(task: Task, windowing: Windowing) -> int:
+    """Pixels that the network is given for the whole scene, halos included."""
+    rows, cols = (
+        side + 2 * task.spec.halo_px * math.ceil(side / step)
+        for side, step in zip(task.shape, (windowing.size, windowing.width), strict=True)
+    )
+    return rows * cols
+
+
+def _cost(task: Task, windowing: Windowing) -> float:
+    return work_of(task, windowing) * (WAITING if windowing.alone and task.threads > 1 else 1.0)
+
+
+def _choices(task: Task) -> Iterator[Windowing]:
+    """Windows that divide the scene evenly, so that none at its far ends is a sliver."""
+    stride, halo = task.spec.stride_px, task.spec.halo_px
+    sizes = sorted({_fitted(side, count, stride) for side in task.shape for count in _counts(side)})
+    block_rows = max(16, min(256, BLOCK_PX // task.shape[1]))
+    for alone in (False, True):
+        for size, wide in product(sizes, (1, 2, 3, 4)):
+            if (size + 2 * halo) * (size * wide + 2 * halo) <= max(
+                MOST_PX[task.kind], (stride + 2 * halo) ** 2
+            ):
+                yield Windowing(
+                    size=size,
+                    wide=wide,
+                    edge=task.edge,
+                    threads=task.threads,
+                    alone=alone,
+                    block_rows=max(16, block_rows // 4) if alone else block_rows,
+                    ahead=1 if alone else 2,
+                )
+
+
+def _counts(side: int) -> Iterator[int]:
+    """Numbers of windows along a side, every one up to 40, then fewer."""
+    yield from range(1, 41)
+    yield from (side // size for size in (128, 96, 64, 48, 32, 16) if side // size > 40)
+
+
+def _fitted(side: int, count: int, stride: int) -> int:
+    """The smallest multiple of the stride of which so many cover a side."""
+    return math.ceil(side / count / stride) * stride
