@@ -1,3 +1,7 @@
+import json
+import pickle
+from dataclasses import asdict
+
 import pytest
 
 from unclouded.core.classes import CLEAR, CLOUD, SHADOW, THICK
@@ -55,11 +59,7 @@ def test_names_stand_for_classes():
 def test_a_refinement_says_what_it_does():
     assert Refinement().describe() == "none"
     assert not Refinement()
-    whole = Refinement(
-        min_area_m2=2500,
-        closing=rules({"cloud": 60}, what=""),
-        buffer=rules({"cloud": 100, "shadow": 50.5}, what=""),
-    )
+    whole = Refinement.of(min_area_m2=2500, closing={"cloud": 60}, buffer={"cloud": 100, "shadow": 50.5})
     assert whole
     assert whole.describe() == (
         "areas below 2500 m2 filled; closing cloud=60m; buffer cloud=100m,shadow=50.5m"
@@ -67,9 +67,7 @@ def test_a_refinement_says_what_it_does():
 
 
 def test_what_is_finer_than_the_grid_is_named():
-    whole = Refinement(
-        min_area_m2=400, closing=rules({"cloud": 60}, what=""), buffer=rules({"shadow": 50}, what="")
-    )
+    whole = Refinement.of(min_area_m2=400, closing={"cloud": 60}, buffer={"shadow": 50})
     assert whole.without_effect(10) == ()
     assert whole.without_effect(60) == (
         "buffer shadow=50m has no effect on pixels of 60 m",
@@ -78,7 +76,7 @@ def test_what_is_finer_than_the_grid_is_named():
 
 
 def test_a_class_that_a_model_lacks_is_refused():
-    asked = Refinement(buffer=rules({"shadow": 50}, what=""))
+    asked = Refinement.of(buffer={"shadow": 50})
     asked.check_classes({CLEAR, THICK, SHADOW}, where="unet-v1")
     with pytest.raises(
         OptionError, match=r"patchcnn-v1: shadow=50m cannot be met, its classes are clear, thick"
@@ -90,3 +88,14 @@ def test_a_class_that_a_model_lacks_is_refused():
 def test_an_area_is_a_number(area):
     with pytest.raises(OptionError, match="least area: expected 0 m2 or more"):
         Refinement(min_area_m2=area)
+
+
+def test_a_refinement_is_plain_data():
+    """Runs write it into their report, and send it to workers."""
+    asked = Refinement.of(min_area_m2=9, closing={"thick": 3}, buffer={"cloud": 100})
+    assert json.loads(json.dumps(asdict(asked))) == {
+        "min_area_m2": 9,
+        "closing": [{"name": "thick", "radius_m": 3.0}],
+        "buffer": [{"name": "cloud", "radius_m": 100.0}],
+    }
+    assert pickle.loads(pickle.dumps(asked)) == asked

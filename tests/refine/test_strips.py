@@ -10,7 +10,7 @@ from unclouded.core.classes import CLEAR, NODATA, SHADOW, SNOW, THICK, THIN
 from unclouded.core.errors import OptionError
 from unclouded.core.grid import Grid
 from unclouded.core.strips import Strip
-from unclouded.refine import Refinement, _strips, refine_array, refine_strips, rows_held, rules
+from unclouded.refine import Refinement, _strips, refine_array, refine_strips, rows_held
 
 
 def grid_of(height, width, size=10.0, crs="EPSG:32633"):
@@ -37,11 +37,7 @@ def strips_of(codes, rows, probabilities=None):
 
 
 refinements = st.builds(
-    lambda area, closing, buffer: Refinement(
-        min_area_m2=area * 100.0,
-        closing=rules(closing, what="closing"),
-        buffer=rules(buffer, what="buffer"),
-    ),
+    lambda area, closing, buffer: Refinement.of(min_area_m2=area * 100.0, closing=closing, buffer=buffer),
     st.integers(0, 30),
     st.dictionaries(st.sampled_from(["cloud", "shadow"]), st.integers(0, 60), max_size=2),
     st.dictionaries(st.sampled_from(["thick", "thin", "shadow", "snow"]), st.integers(0, 90), max_size=4),
@@ -71,7 +67,7 @@ def test_the_cut_does_not_show(height, width, rows, least, refinement, seed):
 def test_strips_come_out_before_the_last_comes_in():
     """What is held is a halo, not the scene."""
     codes = blotches(3000, 64, 1)
-    refinement = Refinement(min_area_m2=1000, buffer=rules({"cloud": 100}, what=""))
+    refinement = Refinement.of(min_area_m2=1000, buffer={"cloud": 100})
     fed = []
 
     def strips():
@@ -105,9 +101,7 @@ def test_steps_follow_one_another_from_specks_to_buffers():
     out = refine_array(
         codes,
         grid_of(40, 60),
-        Refinement(
-            min_area_m2=500, closing=rules({"cloud": 20}, what=""), buffer=rules({"cloud": 30}, what="")
-        ),
+        Refinement.of(min_area_m2=500, closing={"cloud": 20}, buffer={"cloud": 30}),
     )
     assert not out[:12].any()
     assert (out[20:30, 17:43] == THICK).all()
@@ -120,7 +114,7 @@ def test_a_length_is_the_same_on_the_ground_at_any_spacing(size):
     codes = np.zeros((side, side), np.uint8)
     codes[side // 2, side // 2] = THICK
     grid = grid_of(side, side, size)
-    out = refine_array(codes, grid, Refinement(buffer=rules({"cloud": 1000}, what="")))
+    out = refine_array(codes, grid, Refinement.of(buffer={"cloud": 1000}))
     assert (out == THICK).sum() * size**2 == pytest.approx(np.pi * 1000**2, rel=0.02)
 
 
@@ -129,7 +123,7 @@ def test_degrees_are_metres_on_the_ground():
     degree = Grid(height=101, width=101, transform=Affine(0.001, 0, 10, 0, -0.001, 60.05), crs="EPSG:4326")
     codes = np.zeros((101, 101), np.uint8)
     codes[50, 50] = THICK
-    out = refine_array(codes, degree, Refinement(buffer=rules({"cloud": 2000}, what="")))
+    out = refine_array(codes, degree, Refinement.of(buffer={"cloud": 2000}))
     rows, cols = np.nonzero(out)
     assert np.ptp(rows) == 2 * 17  # 2000 m / 111.1 m
     assert np.ptp(cols) == 2 * 35  # 2000 m / 55.6 m
@@ -138,7 +132,7 @@ def test_degrees_are_metres_on_the_ground():
 def test_without_a_spacing_there_are_no_metres():
     grid = Grid(height=2, width=2, transform=Affine.identity(), crs=None)
     with pytest.raises(OptionError, match="state it with --pixel-size"):
-        refine_array(np.zeros((2, 2), np.uint8), grid, Refinement(buffer=rules({"cloud": 9}, what="")))
+        refine_array(np.zeros((2, 2), np.uint8), grid, Refinement.of(buffer={"cloud": 9}))
 
 
 @pytest.mark.parametrize("least", [2, 7, 20])

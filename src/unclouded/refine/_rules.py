@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Self
 
 from unclouded.core.classes import CLASSES, CLEAR, CLOUD, SHADOW, THICK, THIN, WORST_FIRST
 from unclouded.core.errors import OptionError
@@ -27,11 +28,14 @@ class Rule:
     """A length for one class, or for a group of classes that are one thing: thick and thin are cloud."""
 
     name: str
-    """As the user wrote it."""
-    classes: frozenset[int]
-    """Codes. What is of the group already keeps its class."""
+    """`cloud`, `thick`, `thin`, `shadow`, `snow`, or a class by its machine name."""
     radius_m: float
     """Radius of the round element, m."""
+
+    @property
+    def classes(self) -> frozenset[int]:
+        """Codes. What is of the group already keeps its class."""
+        return _NAMED[self.name]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +54,29 @@ class Refinement:
     buffer: tuple[Rule, ...] = ()
     """What lies within the radius becomes the class. Every distance is that to the mask before: buffers do
     not add up."""
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        min_area_m2: float = 0.0,
+        closing: Mapping[str, float] | None = None,
+        buffer: Mapping[str, float] | None = None,
+    ) -> Self:
+        """The refinement of these lengths: class name -> m, such as `buffer={"cloud": 100, "shadow": 50}`.
+
+        Example:
+            >>> Refinement.of(buffer={"cloud": 100}).describe()
+            'buffer cloud=100m'
+
+        Raises:
+            OptionError: an unknown class, one named twice, or no length.
+        """
+        return cls(
+            min_area_m2=min_area_m2,
+            closing=rules(closing or {}, what="closing"),
+            buffer=rules(buffer or {}, what="buffer"),
+        )
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.min_area_m2) and self.min_area_m2 >= 0):
@@ -113,7 +140,7 @@ def rules(radii: Mapping[str, float], *, what: str) -> tuple[Rule, ...]:
                 raise OptionError(f"{what}: expected each class once, found {taken[code]} and {name}")
             taken[code] = name
         if radius > 0:
-            made.append(Rule(name=name, classes=_NAMED[name], radius_m=float(radius)))
+            made.append(Rule(name=name, radius_m=float(radius)))
     return tuple(made)
 
 
