@@ -6,6 +6,7 @@ from typing import Protocol
 from unclouded.core.bands import missing
 from unclouded.core.classes import CLEAR, THICK, MaskClass
 from unclouded.core.errors import BandError, LevelError
+from unclouded.core.levels import kind_of
 from unclouded.core.spec import ModelSpec
 from unclouded.scene import Scene
 
@@ -45,7 +46,7 @@ def check_fit(scene: Subject, spec: ModelSpec, *, allow_level_mismatch: bool) ->
             f"{scene.id}: {spec.name} needs {made_for}, and the source does not state its processing level; "
             "state it with --level"
         )
-    if scene.level not in spec.levels and not allow_level_mismatch:
+    if not _is_made_for(spec, scene.level) and not allow_level_mismatch:
         raise LevelError(
             f"{scene.id}: {spec.name} needs {made_for}, found {scene.level}; choose another --model, or "
             "insist with --allow-level-mismatch"
@@ -59,10 +60,20 @@ def check_fit(scene: Subject, spec: ModelSpec, *, allow_level_mismatch: bool) ->
         )
 
 
+def _is_made_for(spec: ModelSpec, level: str | None) -> bool:
+    """Whether it is a level of the model's, or the same kind by another agency's name.
+
+    Landsat's `L1TP` is reflectance at the top of the atmosphere as `L1C` is. Sensors and bands are looked at
+    on their own.
+    """
+    kind = kind_of(level)
+    return level in spec.levels or (kind is not None and kind in {kind_of(name) for name in spec.levels})
+
+
 def notes(scene: Scene, spec: ModelSpec) -> tuple[str, ...]:
     """What a user should know of this model on this scene, a line each."""
     found = []
-    if scene.level not in spec.levels:
+    if not _is_made_for(spec, scene.level):
         found.append(f"{spec.name} was made for {' or '.join(spec.levels)}, this is {scene.level}")
     if scene.sensor not in spec.sensors:
         found.append(f"{spec.name} was made for {' or '.join(spec.sensors)}, this is {scene.sensor}")
