@@ -42,7 +42,12 @@ class Provenance:
     """Aware UTC."""
 
     def tags(self) -> dict[str, str]:
-        """Metadata tags of a raster."""
+        """Metadata tags of the mask."""
+        of_the_mask = {"UNCLOUDED_REFINEMENT": self.refinement, LEGEND_TAG: self.legend_name}
+        return self.network_tags() | of_the_mask
+
+    def network_tags(self) -> dict[str, str]:
+        """Metadata tags of what the network said, before anything was done to it."""
         identity, spec = self.identity, self.spec
         tags = {
             "TIFFTAG_SOFTWARE": f"unclouded {self.software}",
@@ -57,8 +62,6 @@ class Provenance:
             "UNCLOUDED_RADIOMETRY": self.radiometry,
             "UNCLOUDED_EDGE": self.edge,
             "UNCLOUDED_READING": self.reading,
-            "UNCLOUDED_REFINEMENT": self.refinement,
-            LEGEND_TAG: self.legend_name,
         }
         if identity.sensing_time is not None:
             tags["TIFFTAG_DATETIME"] = f"{identity.sensing_time:%Y:%m:%d %H:%M:%S}"
