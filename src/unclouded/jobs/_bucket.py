@@ -20,6 +20,7 @@ from unclouded.outputs.report import NAME, parse_scenes, report_text
 
 SCHEME = "s3://"
 _CHUNK = 4 << 20
+_REFUSED = re.compile(r"status code: 40[13]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,17 +262,18 @@ def _said(where: str, verb: str) -> Iterator[None]:
 
     try:
         yield
-    except (PermissionDeniedError, UnauthenticatedError):
-        kind = OutputError if verb in {"write", "delete in"} else ServiceError
-        raise kind(
-            f"{where}: expected leave to {verb} the store, found it refused; "
-            "check the AWS_* variables and the bucket's policy"
-        ) from None
     except FileNotFoundError:
         raise
     except BaseError as err:
+        told = _reason(err)
+        if isinstance(err, PermissionDeniedError | UnauthenticatedError) or _REFUSED.search(told):
+            kind = OutputError if verb in {"write", "delete in"} else ServiceError
+            raise kind(
+                f"{where}: expected leave to {verb} the store, found it refused; "
+                "check the AWS_* variables and the bucket's policy"
+            ) from None
         raise ServiceError(
-            f"{where}: cannot {verb} the store: {_reason(err)}; check AWS_* and try again"
+            f"{where}: cannot {verb} the store: {told}; check the AWS_* variables, or try again"
         ) from None
 
 
