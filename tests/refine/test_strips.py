@@ -1,5 +1,7 @@
 """A mask refined strip by strip is the mask refined at once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from affine import Affine
@@ -10,7 +12,8 @@ from unclouded.core.classes import CLEAR, NODATA, SHADOW, SNOW, THICK, THIN
 from unclouded.core.errors import OptionError
 from unclouded.core.grid import Grid
 from unclouded.core.strips import Strip
-from unclouded.refine import Refinement, _strips, refine_array, refine_strips, rows_held
+from unclouded.core.windows import Window
+from unclouded.refine import Refinement, _strips, reach_px, refine_array, refine_strips, rows_held
 
 
 def grid_of(height, width, size=10.0, crs="EPSG:32633"):
@@ -84,6 +87,24 @@ def test_strips_come_out_before_the_last_comes_in():
         held.append(fed[-1] - done)
     assert done == 3000
     assert max(held) <= rows_held(refinement, grid) < 3000 * 1.2
+
+
+@settings(max_examples=30)
+@given(
+    top=st.integers(0, 119),
+    left=st.integers(0, 89),
+    height=st.integers(1, 60),
+    width=st.integers(1, 60),
+    refinement=refinements,
+)
+def test_a_part_with_its_reach_around_it_is_refined_as_in_the_whole(top, left, height, width, refinement):
+    grid, codes = grid_of(120, 90), blotches(120, 90, 3)
+    part = Window(row_off=top, col_off=left, height=height, width=width).clipped(codes.shape)
+    wide = part.grown(reach_px(refinement, grid)).clipped(codes.shape)
+    refined = refine_array(codes[wide.slices], grid.cut(wide), refinement)
+    inner = replace(part, row_off=top - wide.row_off, col_off=left - wide.col_off)
+    whole = refine_array(codes, grid, refinement)
+    np.testing.assert_array_equal(refined[inner.slices], whole[part.slices])
 
 
 def test_nothing_asked_for_changes_nothing():

@@ -34,6 +34,8 @@ class _Step:
     work: Callable[[Codes], Codes]
     halo: int
     """Rows above and below that a row's result depends on."""
+    reach: int
+    """Pixels around, in rows and columns, that a pixel's result depends on."""
 
     @property
     def rows(self) -> int:
@@ -80,6 +82,15 @@ def rows_held(refinement: Refinement, grid: Grid) -> int:
     return sum(min(grid.height, step.rows + 2 * step.halo) for step in steps)
 
 
+def reach_px(refinement: Refinement, grid: Grid) -> int:
+    """Pixels around a part of the grid that the refined part depends on.
+
+    Raises:
+        OptionError: the grid's spacing is not known.
+    """
+    return sum(step.reach for step in _steps(refinement, _spacing(grid))) if refinement else 0
+
+
 def _spacing(grid: Grid) -> Spacing:
     """Of the grid, m; of degrees at its middle."""
     if not grid.spacing_known:
@@ -99,11 +110,16 @@ def _steps(refinement: Refinement, spacing: Spacing) -> Iterator[_Step]:
     least = math.ceil(refinement.min_area_m2 / spacing.area * (1 - 1e-9))
     if least > 1:
         for code in WORST_FIRST:
-            yield _Step(work=partial(filled, code=code, least=least), halo=least - 1)
+            yield _Step(work=partial(filled, code=code, least=least), halo=least - 1, reach=least - 1)
     for rules, work, times in ((refinement.closing, closed, 2), (refinement.buffer, buffered, 1)):
         if rules:
-            rows = max(len(spacing.reach(rule.radius_m)) - 1 for rule in rules)
-            yield _Step(work=partial(work, rules=rules, spacing=spacing), halo=times * rows)
+            widest = spacing.reach(max(rule.radius_m for rule in rules))
+            rows, cols = len(widest) - 1, widest[0]
+            yield _Step(
+                work=partial(work, rules=rules, spacing=spacing),
+                halo=times * rows,
+                reach=times * max(rows, cols),
+            )
 
 
 def _overlapped(strips: Iterable[Strip], step: _Step, height: int) -> Strips:
