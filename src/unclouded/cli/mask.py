@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from unclouded.cli import _read
 from unclouded.cli._show import percent, scene_progress, warn
 from unclouded.core.errors import ScenesFailedError
 
@@ -48,13 +49,45 @@ if TYPE_CHECKING:
     show_default=True,
     help="Past the scene's edge the network sees it mirrored, or zero as in the original study.",
 )
+@click.option("--window", metavar="ROW,COL,HEIGHT,WIDTH", help="Only this part, in pixels of the mask.")
 @click.option(
-    "--window",
-    type=click.IntRange(min=1),
-    default=256,
+    "--area",
+    metavar="GEOJSON",
+    help="Only what lies in these polygons, a file or the text itself; 255 outside of them.",
+)
+@click.option(
+    "--max-memory",
+    default="1.4GB",
     show_default=True,
+    metavar="SIZE",
+    help="Memory that masking a scene may take, e.g. 512MB: against time, never another mask.",
+)
+@click.option(
+    "--window-px",
+    type=click.IntRange(min=1),
     metavar="PX",
-    help="Pixels a side given to the network at a time: memory against time, never another mask.",
+    help="Pixels a side given to the network at a time. Default: what costs least in that memory.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="auto takes an NVIDIA card where onnxruntime can use one and says why not; cuda fails without.",
+)
+@click.option(
+    "--runtime",
+    type=click.Choice(["onnxruntime", "openvino"]),
+    default="onnxruntime",
+    show_default=True,
+    help="What runs the network; openvino needs `pip install 'unclouded[openvino]'`.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16"]),
+    default="fp32",
+    show_default=True,
+    help="bf16: with openvino, on processors that have it.",
 )
 @click.option("--offset", type=float, metavar="DN", help="Added to each DN, where the source does not say.")
 @click.option(
@@ -79,9 +112,12 @@ def command(
     model: str | None,
     shard: str | None,
     *,
+    window: str | None,
+    window_px: int | None,
+    max_memory: str,
     as_json: bool,
     quiet: bool,
-    **asked: object,
+    **asked: Any,
 ) -> None:
     """Mask the clouds of one product or many.
 
@@ -91,7 +127,8 @@ def command(
     \b
     Examples:
       unclouded mask S2B_MSIL1C_20240305T104819_N0510_R008_T31TCJ_20240305T124902.SAFE -o masks
-      unclouded mask *.zip -o masks --gsd 20
+      unclouded mask *.zip -o masks --gsd 20 --max-memory 2GB
+      unclouded mask scene.zip -o masks --area fields.geojson
       unclouded mask stack.tif -o masks --level L1C --offset -1000 --quantification 10000
 
     \b
@@ -103,8 +140,16 @@ def command(
     the same input in the same way, is not made again.
     """  # noqa: D301 - \b is click's mark for text that must not be re-wrapped
     from unclouded.jobs import MaskOptions, RunOptions, Shard, mask
+    from unclouded.predict import Running
 
-    options = MaskOptions(**asked, **({"model": model} if model else {}))  # type: ignore[arg-type]
+    running = Running(**{name: asked.pop(name) for name in ("runtime", "device", "precision")})
+    given = asked | {
+        "part": _read.window(window) if window else None,
+        "max_memory": _read.size_in_bytes(max_memory),
+        "window": window_px,
+        "running": running,
+    }
+    options = MaskOptions(**given, **({"model": model} if model else {}))
     share = RunOptions(shard=Shard.parse(shard) if shard else None)
     with scene_progress(quiet=quiet) as progress:
         report = mask(sources, output, options, run=share, progress=progress)
@@ -120,6 +165,9 @@ def command(
 
 
 def _show(report: "RunReport", *, quiet: bool) -> None:
+    devices = {scene.masked.device for scene in report.scenes if scene.masked and scene.state == "done"}
+    for device in () if quiet else sorted(devices):
+        click.echo(f"network on {device}", err=True)
     for scene in report.scenes:
         if scene.masked is None:
             click.echo(f"{scene.source}: failed: {scene.error}", err=True)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from unclouded.cli import _read
 from unclouded.cli._show import output_folder, percent, scene_progress, warn
 from unclouded.core.errors import OptionError, ScenesFailedError
 
 if TYPE_CHECKING:
-    from unclouded.core.windows import Window
     from unclouded.jobs import CodesReport, StackReport
 
 _BANDS_ONLY = (
@@ -196,7 +196,7 @@ def _check_kind(asked: dict[str, Any], *, codes: bool) -> None:
 
 def _given(asked: dict[str, Any]) -> dict[str, Any]:
     """What was asked for, as the options have it; what was not is left to their defaults."""
-    readers: dict[str, Callable[[str], object]] = {"bands": _bands, "window": _window, "bounds": _bounds}
+    readers: dict[str, Callable[[str], object]] = {"bands": _bands, "window": _read.window, "bounds": _bounds}
     return {
         name: readers[name](value) if name in readers else value
         for name, value in asked.items()
@@ -210,16 +210,6 @@ def _bands(text: str) -> tuple[str, ...]:
     if text.strip().lower() == "study":
         return STUDY_ORDER
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _window(text: str) -> "Window":
-    from unclouded.core.windows import Window
-
-    try:
-        row, col, height, width = (int(part) for part in text.split(","))
-    except ValueError as err:
-        raise OptionError(f"--window '{text}': expected four whole numbers ROW,COL,HEIGHT,WIDTH") from err
-    return Window(row_off=row, col_off=col, height=height, width=width)
 
 
 def _bounds(text: str) -> tuple[float, float, float, float]:

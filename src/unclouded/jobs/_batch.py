@@ -20,7 +20,7 @@ from unclouded.jobs._task import Bench, Finished, Task, is_ours, recalled
 from unclouded.outputs.report import NAME
 from unclouded.predict import Model, load_model
 
-_SAME_MASK = ("window",)
+_SAME_MASK = ("window", "max_memory")
 """Options that change time and memory, never the mask."""
 
 
@@ -93,7 +93,9 @@ def mask(
     options, run = options or MaskOptions(), run or RunOptions()
     shared = run.shard.of(listed) if run.shard else listed
     store = open_store(output, run.shard.report if run.shard else NAME)
-    masking = _Masking(store=store, model=load_model(options.model), options=options, owners=Owners())
+    masking = _Masking(
+        store=store, model=load_model(options.model, options.running), options=options, owners=Owners()
+    )
     with _quiet_about_georeference(), store.alone():
         crew = Relay(Bench(model=masking.model, store=store, owners=masking.owners), progress)
         scenes = _worked_off(masking, crew, shared, _facts(listed, run))

@@ -1,20 +1,33 @@
 """One scene end to end: check, predict, write."""
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from unclouded._version import __version__
 from unclouded.core.classes import LEGEND_TAG
 from unclouded.core.errors import OptionError
 from unclouded.core.spec import ModelSpec
+from unclouded.core.strips import Strips
+from unclouded.core.windows import Window
 from unclouded.jobs._fit import check_fit, legend_name, legend_of, notes
+from unclouded.jobs._part import Part, part_of
 from unclouded.jobs._tally import Tally
-from unclouded.outputs.cog import Part, write_mask
+from unclouded.outputs.cog import write_mask
 from unclouded.outputs.preview import write_preview
-from unclouded.predict import Edge, Model, Windowing, predict, to_codes
-from unclouded.scene import Scene, open_scene
+from unclouded.predict import (
+    DEFAULT_MEMORY,
+    Edge,
+    Model,
+    Running,
+    Task,
+    Windowing,
+    predict_strips,
+    windowing_for,
+    windowing_of_size,
+)
+from unclouded.scene import Scene, block_cache, open_scene
 
 Progress = Callable[[str, float], None]
 """Told the scene's id and the share of it that is done, 0 … 1."""
@@ -35,8 +48,18 @@ class MaskOptions:
     whatever form a scene was delivered in, at 2 to 5 times the decoding (docs/decisions/0010)."""
     edge: Edge = "reflect"
     """What the network sees past the scene's edge: the scene mirrored, or zero as in the study."""
-    window: int = 256
-    """Pixels a side that the network is given at a time; changes memory and time, not the mask."""
+    part: Window | None = None
+    """Only these pixels of the mask's grid; None: all."""
+    area: str | Path | None = None
+    """Only what lies in these polygons, GeoJSON: a file or the text itself. The mask is as large as they are,
+    255 outside of them."""
+    window: int | None = None
+    """Pixels a side that the network is given at a time; None: what costs least in the memory there is.
+    Changes memory and time, not the mask."""
+    max_memory: int = DEFAULT_MEMORY
+    """Bytes that masking a scene may take. Changes time, not the mask."""
+    running: Running = field(default_factory=Running)
+    """Runtime, device and precision of the network."""
     offset: float | None = None
     """DN to add before dividing, where the source does not say or says it wrong."""
     quantification: float | None = None
@@ -69,6 +92,8 @@ class MaskedScene:
     radiometry: str
     """What was applied, and who said so."""
     warnings: tuple[str, ...]
+    device: str = ""
+    """What the network ran on, by what; and with `--device auto` why on nothing better."""
 
 
 def open_for(source: str | Path, options: MaskOptions, *, granule: str | None = None) -> Scene:
@@ -94,19 +119,26 @@ def mask_scene(
         BandError: the model needs a band that the scene lacks.
         RasterError: pixels cannot be read.
         OutputError: a file cannot be written.
+        OptionError: the memory allowed is too little.
     """
     spec = model.spec
     check_fit(scene, spec, allow_level_mismatch=options.allow_level_mismatch)
     target = target_of(scene, spec, options)
-    tally = Tally(spec=spec, shape=target.grid.shape)
+    area = str(options.area) if options.area is not None else None
+    part = part_of(target.grid, options.part, area, where=scene.id)
+    grid = target.grid.cut(part.window)
+    windowing = windowing_of(target, spec, options)
+    tally = Tally(spec=spec, shape=grid.shape)
     mask = folder / f"{scene.id}_mask.tif"
-    write_mask(
-        mask,
-        target.grid,
-        _parts(target, model, options, tally, progress),
-        legend=legend_of(spec),
-        tags=_tags(target, model, options),
-    )
+    with block_cache(windowing.cache_bytes):
+        strips = _masked(target, model, windowing, part, tally)
+        write_mask(
+            mask,
+            grid,
+            ((strip.window, strip.codes) for strip in _counted(strips, tally, scene.id, progress)),
+            legend=legend_of(spec),
+            tags=_tags(target, model, options),
+        )
     return MaskedScene(
         id=scene.id,
         mask=mask,
@@ -116,6 +148,7 @@ def mask_scene(
         valid_share=tally.valid_share(),
         radiometry=scene.radiometry.describe(),
         warnings=(*target.warnings, *notes(target, spec), *tally.warnings()),
+        device=model.session.device,
     )
 
 
@@ -131,20 +164,33 @@ def target_of(scene: Scene, spec: ModelSpec, options: MaskOptions) -> Scene:
     return scene
 
 
-def _parts(
-    scene: Scene, model: Model, options: MaskOptions, tally: Tally, progress: Progress
-) -> Iterator[Part]:
-    """Windows and their codes, counted and reported as they pass."""
-    pixels = scene.grid.height * scene.grid.width
-    done = 0
-    progress(scene.id, 0.0)
-    windowing = Windowing(size=options.window, edge=options.edge, threads=os.cpu_count() or 1)
-    for prediction in predict(scene, model, windowing):
-        codes = to_codes(prediction, model.spec)
-        tally.add(prediction, codes)
-        yield prediction.window, codes
-        done += codes.size
-        progress(scene.id, done / pixels)
+def windowing_of(scene: Scene, spec: ModelSpec, options: MaskOptions) -> Windowing:
+    """The windows that were asked for, or those that cost least in the memory allowed.
+
+    Raises:
+        OptionError: the memory allowed is too little, or the windows do not fit the model.
+    """
+    task = Task(spec=spec, shape=scene.grid.shape, threads=os.cpu_count() or 1, edge=options.edge)
+    if options.window is None:
+        return windowing_for(task, options.max_memory)
+    return windowing_of_size(task, options.window, options.max_memory)
+
+
+def _masked(scene: Scene, model: Model, windowing: Windowing, part: Part, tally: Tally) -> Strips:
+    """Strips of the part, as the network sees it."""
+    strips = predict_strips(
+        scene, model, windowing, region=part.window, watch=lambda found: tally.look(found, part.window)
+    )
+    return (part.shown(strip) for strip in strips)
+
+
+def _counted(strips: Strips, tally: Tally, name: str, progress: Progress) -> Strips:
+    """The strips, counted and reported as they pass."""
+    progress(name, 0.0)
+    for strip in strips:
+        tally.count(strip.window, strip.codes)
+        yield strip
+        progress(name, strip.row_end / tally.shape[0])
 
 
 def _write_preview(folder: Path, scene: Scene, spec: ModelSpec, tally: Tally) -> Path:
@@ -175,6 +221,7 @@ def _tags(scene: Scene, model: Model, options: MaskOptions) -> dict[str, str]:
         "UNCLOUDED_BANDS": " ".join(name for name in spec.bands if name in scene.bands),
         "UNCLOUDED_RADIOMETRY": scene.radiometry.describe(),
         "UNCLOUDED_EDGE": options.edge,
+        "UNCLOUDED_RUNTIME": model.session.device.partition(" (")[0],
         "UNCLOUDED_READING": "full resolution" if scene.exact else "coarsest level that is fine enough",
         LEGEND_TAG: legend_name(spec),
     }

@@ -1,6 +1,5 @@
 """Class shares over an area: of a mask, or of a source of which just the area's part is masked."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,10 +24,10 @@ from unclouded.core.grid import Grid
 from unclouded.core.windows import Window
 from unclouded.jobs._area import Area, Inside, pixel_areas_km2, pixels_in, read_area
 from unclouded.jobs._fit import check_fit, legend_name, notes
-from unclouded.jobs._scene import MaskOptions, Progress, open_for, target_of
+from unclouded.jobs._scene import MaskOptions, Progress, open_for, target_of, windowing_of
 from unclouded.labels import find
 from unclouded.labels import legend as legend_of
-from unclouded.predict import InputStatistics, Model, Windowing, load_model, predict, to_codes
+from unclouded.predict import InputStatistics, Model, load_model, predict, to_codes
 from unclouded.scene import Scene
 
 _ANY = "unclouded"
@@ -122,7 +121,7 @@ def _of_mask(path: Path, area: Area, legend: str | None) -> _Found:
 
 def _of_source(source: str | Path, area: Area, options: MaskOptions, progress: Progress) -> _Found:
     scene = open_for(source, options)
-    model = load_model(options.model)
+    model = load_model(options.model, options.running)
     spec = model.spec
     check_fit(scene, spec, allow_level_mismatch=options.allow_level_mismatch)
     target = target_of(scene, spec, options)
@@ -161,7 +160,7 @@ def _masked(
     window = inside.window
     codes = np.full(window.shape, NODATA, np.uint8)
     seen = InputStatistics(bands=model.spec.bands)
-    windowing = Windowing(size=options.window, edge=options.edge, threads=os.cpu_count() or 1)
+    windowing = windowing_of(scene, model.spec, options)
     progress(scene.id, 0.0)
     for prediction in predict(scene, model, windowing, region=window):
         seen.add(prediction.reading.reflectance, prediction.reading.valid, prediction.presence)

@@ -4,7 +4,7 @@ from unclouded.predict._guard import InputStatistics, OutputStatistics
 from unclouded.predict._model import Model, bundled_models, load_model, read_model
 from unclouded.predict._predict import Prediction, Watch, predict, predict_strips, to_codes
 from unclouded.predict._running import Device, Precision, Running, Runtime
-from unclouded.predict._sizing import DEFAULT_MEMORY, Task, check_memory, windowing_for
+from unclouded.predict._sizing import DEFAULT_MEMORY, Task, windowing_for, windowing_of_size
 from unclouded.predict._windows import Edge, Windowing
 
 __all__ = [
@@ -22,11 +22,11 @@ __all__ = [
     "Watch",
     "Windowing",
     "bundled_models",
-    "check_memory",
     "load_model",
     "predict",
     "predict_strips",
     "read_model",
     "to_codes",
     "windowing_for",
+    "windowing_of_size",
 ]

@@ -71,18 +71,24 @@ def windowing_for(task: Task, memory: int = DEFAULT_MEMORY) -> Windowing:
     return min(fitting, key=lambda windowing: (_cost(task, windowing), windowing.width))
 
 
-def check_memory(task: Task, windowing: Windowing, memory: int) -> None:
-    """Pass where windows of a size that was asked for fit.
+def windowing_of_size(task: Task, size: int, memory: int = DEFAULT_MEMORY) -> Windowing:
+    """Square windows of a size that was asked for, one at a time where more do not fit.
 
     Raises:
-        OptionError: they take more; the message says how much.
+        OptionError: they take more memory, or are off the network's lattice; the message says how much.
     """
-    needed = bytes_of(task, windowing)
-    if needed > memory:
-        raise OptionError(
-            f"memory limit: expected at least {math.ceil(needed / 1e6)} MB for windows of {windowing.size} "
-            f"px, found {memory // 10**6} MB; raise --max-memory, or leave --window-px out"
-        )
+    choices = [
+        replace(choice, cache_bytes=cache_bytes(memory))
+        for choice in (_windowing(task, size, alone=False), _windowing(task, size, alone=True))
+    ]
+    choices[0].check(task.spec)
+    for choice in choices:
+        if bytes_of(task, choice) <= memory:
+            return choice
+    raise OptionError(
+        f"memory limit: expected at least {math.ceil(bytes_of(task, choices[1]) / 1e6)} MB for windows of "
+        f"{size} px, found {memory // 10**6} MB; raise --max-memory, or leave --window-px out"
+    )
 
 
 def least_memory(task: Task) -> int:
@@ -132,21 +138,22 @@ def _choices(task: Task) -> Iterator[Windowing]:
     """Windows that divide the scene evenly, so that none at its far ends is a sliver."""
     stride, halo = task.spec.stride_px, task.spec.halo_px
     sizes = sorted({_fitted(side, count, stride) for side in task.shape for count in _counts(side)})
-    block_rows = max(16, min(256, BLOCK_PX // task.shape[1]))
-    for alone in (False, True):
-        for size, wide in product(sizes, (1, 2, 3, 4)):
-            if (size + 2 * halo) * (size * wide + 2 * halo) <= max(
-                MOST_PX[task.kind], (stride + 2 * halo) ** 2
-            ):
-                yield Windowing(
-                    size=size,
-                    wide=wide,
-                    edge=task.edge,
-                    threads=task.threads,
-                    alone=alone,
-                    block_rows=max(16, block_rows // 4) if alone else block_rows,
-                    ahead=1 if alone else 2,
-                )
+    for alone, size, wide in product((False, True), sizes, (1, 2, 3, 4)):
+        if (size + 2 * halo) * (size * wide + 2 * halo) <= max(MOST_PX[task.kind], (stride + 2 * halo) ** 2):
+            yield _windowing(task, size, wide=wide, alone=alone)
+
+
+def _windowing(task: Task, size: int, *, wide: int = 1, alone: bool) -> Windowing:
+    rows = max(16, min(256, BLOCK_PX // task.shape[1]))
+    return Windowing(
+        size=size,
+        wide=wide,
+        edge=task.edge,
+        threads=task.threads,
+        alone=alone,
+        block_rows=max(16, rows // 4) if alone else rows,
+        ahead=1 if alone else 2,
+    )
 
 
 def _counts(side: int) -> Iterator[int]:

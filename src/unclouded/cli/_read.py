@@ -1,0 +1,38 @@
+"""What people type, as what the library takes."""
+
+import re
+from typing import TYPE_CHECKING
+
+from unclouded.core.errors import OptionError
+
+if TYPE_CHECKING:
+    from unclouded.core.windows import Window
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
+
+
+def window(text: str) -> "Window":
+    """`ROW,COL,HEIGHT,WIDTH` in pixels.
+
+    Raises:
+        OptionError: not four whole numbers.
+    """
+    from unclouded.core.windows import Window
+
+    try:
+        row, col, height, width = (int(part) for part in text.split(","))
+    except ValueError as err:
+        raise OptionError(f"--window '{text}': expected four whole numbers ROW,COL,HEIGHT,WIDTH") from err
+    return Window(row_off=row, col_off=col, height=height, width=width)
+
+
+def size_in_bytes(text: str) -> int:
+    """`512MB`, `2GB`, `1.5 GiB` or plain bytes.
+
+    Raises:
+        OptionError: not a size.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]i?|)b?\s*", text.lower())
+    if found is None:
+        raise OptionError(f"--max-memory '{text}': expected a size such as 512MB or 2GB")
+    return int(float(found[1]) * _UNITS[found[2]])
