@@ -149,7 +149,9 @@ def command(
         "window": window_px,
         "running": running,
     }
-    options = MaskOptions(**given, **({"model": model} if model else {}))
+    if model:
+        given["model"] = model
+    options = MaskOptions(**given)
     share = RunOptions(shard=Shard.parse(shard) if shard else None)
     with scene_progress(quiet=quiet) as progress:
         report = mask(sources, output, options, run=share, progress=progress)
