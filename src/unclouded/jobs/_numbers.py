@@ -1,6 +1,6 @@
 """Arrays in memory as scenes: parts of a raster that answer as the whole of it would."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,14 +32,15 @@ class Numbers:
 
 def scene_of(
     numbers: Numbers,
-    values: npt.NDArray[np.generic],
+    values: Iterable[npt.NDArray[np.generic]],
     place: Window,
     *,
     valid: npt.NDArray[np.bool_] | None = None,
 ) -> Scene:
-    """The whole raster as a scene of which only the pixels of `place`, (band, y, x), can be read.
+    """The whole raster as a scene of which only the pixels of `place` can be read.
 
     Args:
+        values: one (y, x) a band.
         valid: (y, x) of `place`, False where a pixel may not be used.
     """
     usable = None if valid is None else _Part(values=valid, place=place)
