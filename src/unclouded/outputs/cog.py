@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from rasterio._err import CPLE_BaseError  # copying raises it as it is, and no public module has it
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.shutil import copy as copy_dataset
-from rasterio.windows import Window as RasterioWindow
 
 from unclouded.core.classes import NODATA, MaskClass
 from unclouded.core.errors import OutputError
@@ -20,6 +20,7 @@ from unclouded.core.grid import Grid
 from unclouded.core.windows import Window
 from unclouded.outputs._atomic import replacing
 from unclouded.outputs._attributes import sidecar_text
+from unclouded.outputs._checked import CheckedFile
 
 BLOCK = 512
 PERCENT = 0.01
@@ -61,8 +62,10 @@ def mask_writer(
             file.write_colormap(1, {item.code: (*bytes.fromhex(item.color), 255) for item in legend})
             file.set_band_description(1, "mask")
             file.update_tags(AREA_OR_POINT="Area", **tags)
-            yield lambda window, codes: file.write(codes, 1, window=_place(window))
+            checked = CheckedFile(file)
+            yield checked.write
         copy_as_cog(draft, cog)
+        checked.compare(cog, path)
         with replacing(path.with_name(f"{path.name}.aux.xml")) as sidecar:
             sidecar.write_text(sidecar_text(legend), encoding="utf-8")
 
@@ -87,8 +90,10 @@ def probability_writer(
             file.descriptions = [item.name for item in legend]
             file.scales, file.offsets = [PERCENT] * count, [0.0] * count
             file.update_tags(AREA_OR_POINT="Area", **tags)
-            yield lambda window, percent: file.write(percent, window=_place(window))
+            checked = CheckedFile(file)
+            yield checked.write
         copy_as_cog(draft, cog, overviews="AVERAGE")
+        checked.compare(cog, path)
 
 
 def to_percent(probabilities: npt.NDArray[np.float32], seen: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
@@ -110,7 +115,7 @@ def gdal_writes(path: Path) -> Iterator[None]:
             # a raster without georeference gives one without it; the scene has said so
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             yield
-    except RasterioError as err:
+    except (RasterioError, CPLE_BaseError) as err:
         reason = " ".join(str(err).split())
         raise OutputError(f"{path}: cannot be written: {reason}; check the free space") from err
 
@@ -158,7 +163,3 @@ def _scratch(path: Path) -> Iterator[Path]:
     """Where the draft of a file lies: in a folder beside it, which goes with the block."""
     with TemporaryDirectory(dir=path.parent, prefix=".unclouded-") as folder:
         yield Path(folder) / "draft.tif"
-
-
-def _place(window: Window) -> RasterioWindow:
-    return RasterioWindow(window.col_off, window.row_off, window.width, window.height)

@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from rasterio.windows import Window as RasterioWindow
 
 from unclouded.core.grid import Grid
 from unclouded.core.windows import Window
 from unclouded.outputs._atomic import replacing
+from unclouded.outputs._checked import CheckedFile
 from unclouded.outputs.cog import copy_as_cog, draft_profile, gdal_writes
 
 BLOCK = 256
@@ -63,15 +63,16 @@ def write_bands(path: Path, layout: StackFile, parts: Iterable[Part]) -> None:
         gdal_writes(path),
     ):
         if not layout.cog:
-            _write(target, layout, parts)
+            _write(target, layout, parts).compare(target, path)
             return
         draft = Path(scratch) / "draft.tif"
-        _write(draft, layout, parts)
+        checked = _write(draft, layout, parts)
         overviews, predictor = ("MODE", "NO") if layout.categorical else ("AVERAGE", "YES")
         copy_as_cog(draft, target, overviews=overviews, predictor=predictor)
+        checked.compare(target, path)
 
 
-def _write(path: Path, layout: StackFile, parts: Iterable[Part]) -> None:
+def _write(path: Path, layout: StackFile, parts: Iterable[Part]) -> CheckedFile:
     profile = draft_profile(
         layout.grid, count=len(layout.names), dtype=layout.dtype, nodata=layout.nodata, block=BLOCK
     )
@@ -81,6 +82,7 @@ def _write(path: Path, layout: StackFile, parts: Iterable[Part]) -> None:
         if layout.scales:
             dataset.scales, dataset.offsets = layout.scales, layout.offsets
         dataset.update_tags(AREA_OR_POINT="Area", **layout.tags)
+        checked = CheckedFile(dataset)
         for window, values in parts:
-            place = RasterioWindow(window.col_off, window.row_off, window.width, window.height)
-            dataset.write(values, window=place)
+            checked.write(window, values)
+    return checked
