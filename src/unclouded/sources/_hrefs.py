@@ -141,10 +141,12 @@ def gdal_path(address: str) -> str:
 
 def _remote(address: str, bearer: str | None) -> Remote:
     known = provider_of(address)
-    environment = dict(known.environment) if known is not None and address.startswith("s3://") else {}
+    in_bucket = known is not None and address.startswith("s3://")
+    environment = dict(known.environment) if known is not None and in_bucket else {}
+    keys = known.keys if known is not None and in_bucket else {}
     if bearer is not None and known is not None and known.name == "CDSE" and address.startswith("https://"):
         environment |= {"GDAL_HTTP_AUTH": "BEARER", "GDAL_HTTP_BEARER": bearer}
-    return Remote(host=urlsplit(address).hostname or "the service", environment=environment)
+    return Remote(host=urlsplit(address).hostname or "the service", environment=environment, keys=keys)
 
 
 def _suffix(address: str) -> str:

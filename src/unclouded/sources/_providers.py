@@ -29,6 +29,8 @@ class Provider:
     rule: Rule
     environment: Mapping[str, str] = field(default_factory=dict)
     """GDAL options for `s3://`."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """GDAL option -> name of the setting that holds it, for `s3://` with keys that are not those of AWS."""
     signed: str | None = None
     """Collection whose signature GDAL must append to addresses."""
 
@@ -103,6 +105,10 @@ PROVIDERS = (
             "AWS_S3_ENDPOINT": "eodata.dataspace.copernicus.eu",
             "AWS_VIRTUAL_HOSTING": "FALSE",
             "AWS_REGION": "default",
+        },
+        keys={
+            "AWS_ACCESS_KEY_ID": "UNCLOUDED_CDSE_S3_KEY",
+            "AWS_SECRET_ACCESS_KEY": "UNCLOUDED_CDSE_S3_SECRET",
         },
     ),
     # DN as ESA has them, scale and offset in the arrays' attributes. Source: EOPF-Explorer/data-model.

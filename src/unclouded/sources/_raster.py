@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from affine import Affine
-from rasterio.env import getenv, hasenv
+from rasterio.env import get_gdal_config, getenv, hasenv
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
+from rasterio.session import Session
 from rasterio.windows import Window as RasterioWindow
 
 from unclouded.core.errors import RasterError, ServiceError
@@ -89,15 +90,30 @@ class Remote:
     """For messages: never the whole address, which may hold a signature."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """GDAL options."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """GDAL option -> name of the setting that a user keeps its value in; empty: GDAL's own settings."""
+
+    def session(self) -> Session | None:
+        """The user's keys for this service, where GDAL's configuration has them; None leaves it to GDAL.
+
+        They are looked up whenever a file is opened, as GDAL does with `AWS_ACCESS_KEY_ID`: in the
+        environment, or in what was set by `rasterio.Env`. No record of ours ever holds them.
+        """
+        found = {option: setting(name) for option, name in self.keys.items()}
+        return _Keys(found) if self.keys and None not in found.values() else None
 
     def failure(self, where: str, said: str) -> RasterError | ServiceError:
         """What GDAL's words come to: the service's fault, or that of the one file."""
         found = re.search(r"(?:HTTP response code|HTTP error code|response_code)\D{0,5}(\d{3})", said)
         status = int(found[1]) if found else 0
+        names = " and ".join(self.keys.values() or ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
+        if "AWS_SECRET_ACCESS_KEY" in said:  # GDAL names what it misses
+            return ServiceError(f"{where}: expected keys for {self.host}, found none; set {names}")
         if status in {401, 403}:
+            hint = f" ({names})" if self.keys else ""
             return ServiceError(
                 f"{where}: expected {self.host} to hand out the file, found it refused (HTTP {status}); "
-                "check the credentials for this service"
+                f"check the credentials for this service{hint}"
             )
         if status >= 429 or "curl" in said.lower() or "resolve host" in said.lower():
             why = f"HTTP {status}" if status else "no connection"
@@ -108,6 +124,23 @@ class Remote:
             f"{where}: expected a raster at {self.host}, found none that can be read"
             f"{f' (HTTP {status})' if status else ''}; check the item"
         )
+
+
+def setting(name: str) -> str | None:
+    """A setting of GDAL's configuration, which takes in the environment; None where it is not set."""
+    found = get_gdal_config(name, normalize=False)
+    return str(found) if found else None
+
+
+class _Keys(Session):  # type: ignore[misc]  # rasterio does not type it
+    """Keys of a service of its own: what stands in `AWS_*` is for another."""
+
+    def __init__(self, options: Mapping[str, str | None]) -> None:
+        self._options = {"AWS_SESSION_TOKEN": "", **options}
+
+    def get_credential_options(self) -> dict[str, str | None]:
+        """As GDAL names them."""
+        return dict(self._options)
 
 
 class RasterFile:
@@ -141,7 +174,9 @@ class RasterFile:
         Raises:
             RasterError: the file cannot be opened, or reading through the handle fails.
         """
-        with rasterio.Env(**_environment(self._remote.environment if self._remote else {})):
+        remote = self._remote
+        session = remote.session() if remote else None
+        with rasterio.Env(session, **_environment(remote.environment if remote else {})):
             try:
                 dataset = self._take(level)
                 yield dataset

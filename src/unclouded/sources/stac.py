@@ -22,8 +22,12 @@ from unclouded.sources._layout import BandPath, best_of
 from unclouded.sources._offset_of_items import of_item
 from unclouded.sources._options import OpenOptions
 from unclouded.sources._providers import Provider, check_address, provider_of
+from unclouded.sources._raster import setting
 from unclouded.sources._stac import Asset, Item
 from unclouded.sources._text import shown
+
+_TOKEN = "UNCLOUDED_CDSE_TOKEN"  # noqa: S105 - the name of a setting
+"""Where a user may keep an access token of CDSE, as with the keys of its object store."""
 
 
 def sniff(source: object) -> bool:
@@ -51,6 +55,7 @@ def open_product(source: object, options: OpenOptions) -> Product:
         RasterError: none of its bands can be opened.
         ServiceError: a service refuses or does not answer.
     """
+    options = replace(options, bearer=options.bearer or setting(_TOKEN))
     raw, home, where = _load(source, options)
     item = _stac.parse(raw)
     chosen, places = _chosen(item, home, options)
