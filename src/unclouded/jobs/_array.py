@@ -1,6 +1,5 @@
 """Arrays in memory: named bands with a stated radiometry in, the codes that `mask` would write out."""
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,9 +19,9 @@ from unclouded.core.spec import ModelSpec
 from unclouded.core.windows import whole
 from unclouded.jobs._fit import Subject, check_fit, legend_of, notes
 from unclouded.jobs._numbers import Numbers, scene_of
-from unclouded.jobs._scene import DEFAULT_MODEL
+from unclouded.jobs._scene import DEFAULT_MODEL, MaskOptions, windowing_of
 from unclouded.jobs._tally import Tally
-from unclouded.predict import Edge, Model, Windowing, load_model, predict, to_codes
+from unclouded.predict import Edge, Model, Windowing, load_model, predict_strips
 from unclouded.refine import Refinement, refine_array
 from unclouded.scene import Scene
 from unclouded.sources import OpenOptions
@@ -39,7 +38,7 @@ class ArrayMask:
     codes: npt.NDArray[np.uint8]
     """(y, x), our codes (`core.classes`), 255 where the pixel was not seen."""
     probabilities: npt.NDArray[np.float32] | None
-    """(class, y, x), sums to 1, whatever was not seen; None where not asked for."""
+    """(class, y, x), sums to 1; None where not asked for."""
     classes: tuple[int, ...]
     """Code of each class of the probabilities."""
     shares: Mapping[str, float]
@@ -65,7 +64,7 @@ def mask_array(
     sensor: str = "sentinel-2",
     model: str | Path = DEFAULT_MODEL,
     edge: Edge = "reflect",
-    window: int = 256,
+    window: int | None = None,
     refinement: Refinement = _AS_PREDICTED,
     probabilities: bool = False,
     allow_level_mismatch: bool = False,
@@ -87,9 +86,11 @@ def mask_array(
         sensor: `landsat-8`: bands are then named as there.
         model: name of a bundled model, or the path of an ONNX file made by unclouded.
         edge: what the network sees past the edge: the array mirrored, or zero.
-        window: pixels a side that the network is given at a time; changes memory and time, not the mask.
+        window: pixels a side that the network is given at a time, None: as `mask` does it; changes memory and
+            time, not the mask.
         refinement: what is done to the codes after the network; needs `gsd`.
-        probabilities: give them too, as they came from the network.
+        probabilities: give them too, as they came from the network, alike for all classes where nothing was
+            seen.
         allow_level_mismatch: run a model on a level that it was not made for, or that is not stated.
 
     Raises:
@@ -133,7 +134,7 @@ def mask_array(
     ready = load_model(model)
     check_array_fit(scene, ready.spec, allow_level_mismatch=allow_level_mismatch)
     refinement.check_classes(set(ready.spec.classes), where=ready.spec.name)
-    windowing = Windowing(size=window, edge=edge, threads=os.cpu_count() or 1)
+    windowing = windowing_of(scene, ready.spec, MaskOptions(window=window, edge=edge))
     found = _masked(scene, ready, windowing, probabilities=probabilities)
     return _refined(found, scene.grid, ready, refinement) if refinement else found
 
@@ -238,17 +239,13 @@ def _grid(shape: Sequence[int], gsd: float | None) -> Grid:
 def _masked(scene: Scene, model: Model, windowing: Windowing, *, probabilities: bool) -> ArrayMask:
     spec, shape = model.spec, scene.grid.shape
     tally = Tally(spec=spec, shape=shape)
-    codes = np.empty(shape, np.uint8)
-    prob = np.empty((len(spec.classes), *shape), np.float32) if probabilities else None
-    for prediction in predict(scene, model, windowing):
-        rows, cols = prediction.window.slices
-        codes[rows, cols] = to_codes(prediction, spec)
-        tally.add(prediction, codes[rows, cols])
-        if prob is not None:
-            prob[:, rows, cols] = prediction.probabilities
+    strips = tuple(predict_strips(scene, model, windowing, watch=tally.look, probabilities=probabilities))
+    codes = np.concatenate([strip.codes for strip in strips])
+    tally.count(whole(shape), codes)
+    prob = [strip.probabilities for strip in strips if strip.probabilities is not None]
     return ArrayMask(
         codes=codes,
-        probabilities=prob,
+        probabilities=np.concatenate(prob, axis=1) if prob else None,
         classes=spec.classes,
         shares=_shares(codes, spec),
         valid_share=tally.valid_share(),

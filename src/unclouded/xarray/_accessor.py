@@ -32,7 +32,7 @@ class Unclouded:
         quantification: float | None = None,
         sensor: str | None = None,
         edge: Edge = "reflect",
-        window: int = 256,
+        window: int | None = None,
         allow_level_mismatch: bool = False,
     ) -> xr.DataArray:
         """Codes of the cube on its own grid, uint8 ([date,] y, x), 255 where a pixel was not seen.
@@ -49,7 +49,8 @@ class Unclouded:
             quantification: of DN: what the sum is divided by, 10000 for Sentinel-2.
             sensor: `landsat-8` …, where the attribute `sensor` does not say; else Sentinel-2.
             edge: what the network sees past the cube's edge: the cube mirrored, or zero.
-            window: pixels a side that the network is given at a time; changes memory and time, not the mask.
+            window: pixels a side that the network is given at a time, and that blocks begin on multiples of;
+                None: 512, or 256 for networks without a stride. Changes memory and time, not the mask.
             allow_level_mismatch: run a model on a level that it was not made for, or that is not stated.
 
         Raises:

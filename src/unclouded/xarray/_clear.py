@@ -1,6 +1,5 @@
 """What a mask does to its cube: clouds taken out, and counted."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from unclouded.core.classes import NODATA
 from unclouded.core.errors import GridError, OptionError
 from unclouded.core.grid import Grid
 from unclouded.core.windows import whole
-from unclouded.refine import Refinement, rules
+from unclouded.refine import Refinement, reach_px, rules
 from unclouded.sources import OpenOptions
 from unclouded.sources.xarray_cube import grid_of
 from unclouded.xarray._blocks import Clearing, Place, clear_block
@@ -72,7 +71,7 @@ def _kept(mask: xr.DataArray, removed: frozenset[int], refinement: Refinement) -
     names = axes_of(mask, "mask")
     ordered = mask.transpose(*names.all)
     clearing = Clearing(removed=removed, refinement=refinement, grid=_grid_of(ordered, names))
-    halo = _halo(clearing)
+    halo = reach_px(refinement, metric(clearing.grid, clearing.grid.shape)) if refinement else 0
     if ordered.chunks is None:
         codes = ordered.to_numpy() if names.date else ordered.to_numpy()[None]
         everything = whole(codes.shape[-2:])
@@ -86,15 +85,6 @@ def _kept(mask: xr.DataArray, removed: frozenset[int], refinement: Refinement) -
         keep = keep.rechunk(codes.chunks)
     found = ordered.copy(data=keep if names.date else keep[0])
     return found.transpose(*mask.dims)
-
-
-def _halo(clearing: Clearing) -> int:
-    """Pixels that a buffer reaches at most."""
-    if not clearing.refinement:
-        return 0
-    grid = metric(clearing.grid, clearing.grid.shape)
-    spacing = min(abs(grid.transform.a), abs(grid.transform.e))
-    return math.ceil(max(rule.radius_m for rule in clearing.refinement.buffer) / spacing)
 
 
 def _grid_of(mask: xr.DataArray, names: Axes) -> Grid:

@@ -29,7 +29,7 @@ class MaskRequest:
     quantification: float | None
     sensor: str | None
     edge: Edge
-    window: int
+    window: int | None
     allow_level_mismatch: bool
 
 
@@ -40,7 +40,8 @@ def mask_of(cube: Cube, request: MaskRequest) -> xr.DataArray:
     spec = model.spec
     scene = Scene(product=layout.product)
     check_array_fit(scene, spec, allow_level_mismatch=request.allow_level_mismatch)
-    windowing = Windowing(size=request.window, edge=request.edge)
+    size = _usual_window(spec) if request.window is None else request.window
+    windowing = Windowing(size=size, edge=request.edge)
     windowing.check(spec)  # now, rather than when the cube is computed
     names = [name for name in spec.bands if name in layout.layers]
     masking = Masking(
@@ -64,6 +65,12 @@ def _layout(cube: Cube, request: MaskRequest) -> Layout:
     return layout_of(
         cube, offset=offset, quantification=quantification, sensor=request.sensor, level=request.level
     )
+
+
+def _usual_window(spec: ModelSpec) -> int:
+    """Pixels a side: what lies between halos read twice and memory (`predict._sizing` has the figures)."""
+    usual = 512 if spec.stride_px > 1 else 256
+    return -(-usual // spec.stride_px) * spec.stride_px
 
 
 def _travelling(model: str | Path) -> str:
