@@ -13,7 +13,7 @@ from unclouded.core.errors import OptionError
 from unclouded.core.grid import Grid
 from unclouded.core.strips import Strip
 from unclouded.core.windows import Window
-from unclouded.refine import Refinement, _strips, reach_px, refine_array, refine_strips, rows_held
+from unclouded.refine import Refinement, _strips, bytes_held, reach_px, refine_array, refine_strips
 
 
 def grid_of(height, width, size=10.0, crs="EPSG:32633"):
@@ -61,16 +61,16 @@ def test_the_cut_does_not_show(height, width, rows, least, refinement, seed):
     grid = grid_of(height, width)
     whole = refine_array(codes, grid, refinement)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_strips, "_LEAST_ROWS", least)  # or every strip of this size would be one
+        patch.setattr(_strips, "_BLOCK_PX", least * width)  # or every strip of this size would be one
         made = list(refine_strips(strips_of(codes, rows), grid, refinement))
     assert [strip.row_off for strip in made] == [0, *(strip.row_end for strip in made[:-1])]
     np.testing.assert_array_equal(np.concatenate([strip.codes for strip in made]), whole)
 
 
-def test_strips_come_out_before_the_last_comes_in():
+def test_strips_come_out_before_the_last_comes_in(monkeypatch):
     """What is held is a halo, not the scene."""
+    monkeypatch.setattr(_strips, "_BLOCK_PX", 100 * 64)
     codes = blotches(3000, 64, 1)
-    refinement = Refinement.of(min_area_m2=1000, buffer={"cloud": 100})
     fed = []
 
     def strips():
@@ -78,15 +78,20 @@ def test_strips_come_out_before_the_last_comes_in():
             fed.append(strip.row_end)
             yield strip
 
-    grid = grid_of(3000, 64)
-    held = []
-    done = 0
-    for strip in refine_strips(strips(), grid, refinement):
-        assert strip.row_off == done
-        done = strip.row_end
-        held.append(fed[-1] - done)
-    assert done == 3000
-    assert max(held) <= rows_held(refinement, grid) < 3000 * 1.2
+    refinement = Refinement.of(min_area_m2=1000, buffer={"cloud": 100})
+    made = [(fed[-1], strip.row_end) for strip in refine_strips(strips(), grid_of(3000, 64), refinement)]
+    # five classes whose areas look 9 rows about, a buffer of 10, blocks of 100 rows: less than a fifth
+    assert all(come - gone <= 6 * 100 + 5 * 9 + 10 for come, gone in made)
+    assert made[-1] == (3000, 3000)
+
+
+def test_memory_is_told_beforehand():
+    """Of strips as they come: not of the scene, and more where more is looked at."""
+    grid = grid_of(10980, 10980)
+    small, large = (bytes_held(Refinement.of(min_area_m2=area), grid) for area in (2500, 100_000))
+    assert 50e6 < small < 100e6
+    assert 1e9 < large < 2e9
+    assert bytes_held(Refinement.of(min_area_m2=100_000), grid_of(1000, 10980)) < large / 2
 
 
 @settings(max_examples=30)
@@ -111,7 +116,7 @@ def test_nothing_asked_for_changes_nothing():
     codes = blotches(40, 30, 2)
     strips = list(strips_of(codes, 16, probabilities="kept"))
     assert list(refine_strips(strips, grid_of(40, 30), Refinement())) == strips
-    assert rows_held(Refinement(), grid_of(40, 30)) == 0
+    assert bytes_held(Refinement(), grid_of(40, 30)) == 0
 
 
 def test_steps_follow_one_another_from_specks_to_buffers():
@@ -164,7 +169,7 @@ def test_an_area_of_just_the_size_is_seen_whole_from_both_of_its_ends(least):
         lines[place : place + least, 2 * place] = THICK
     grid = grid_of(*lines.shape)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_strips, "_LEAST_ROWS", 1)
+        patch.setattr(_strips, "_BLOCK_PX", 1)
         stays = refine_array(lines, grid, Refinement(min_area_m2=least * 100.0))
         goes = refine_array(lines, grid, Refinement(min_area_m2=(least + 1) * 100.0))
     np.testing.assert_array_equal(stays, lines)

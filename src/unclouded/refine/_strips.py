@@ -23,8 +23,10 @@ from unclouded.refine._islands import filled
 from unclouded.refine._rules import Refinement
 
 Codes = npt.NDArray[np.uint8]
-_LEAST_ROWS = 512
-"""Rows that a step works on at least: fewer cost more in rows read twice than they save in memory."""
+_BLOCK_PX = 2_000_000
+"""Pixels that a step makes at a time: 182 rows of a 10 m tile."""
+_WORK_BYTES_PX = 30
+"""What a step takes while it works, a pixel of its block with the halo: 28 measured for small areas."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +39,13 @@ class _Step:
     reach: int
     """Pixels around, in rows and columns, that a pixel's result depends on."""
 
-    @property
-    def rows(self) -> int:
-        """Rows made at a time: as many as are read twice."""
-        return max(_LEAST_ROWS, 2 * self.halo)
+    def rows(self, width: int) -> int:
+        """Rows made at a time: at least as many as are read twice."""
+        return max(_BLOCK_PX // width, 2 * self.halo, 1)
+
+    def block_px(self, grid: Grid) -> int:
+        """Pixels held, those that are read twice among them."""
+        return min(grid.height, self.rows(grid.width) + 2 * self.halo) * grid.width
 
 
 def refine_strips(strips: Iterable[Strip], grid: Grid, refinement: Refinement) -> Strips:
@@ -56,7 +61,7 @@ def refine_strips(strips: Iterable[Strip], grid: Grid, refinement: Refinement) -
         yield from strips
         return
     for step in _steps(refinement, _spacing(grid)):
-        strips = _overlapped(strips, step, grid.height)
+        strips = _overlapped(strips, step, grid.shape)
     yield from strips
 
 
@@ -70,16 +75,16 @@ def refine_array(codes: Codes, grid: Grid, refinement: Refinement) -> Codes:
     return np.concatenate([strip.codes for strip in strips])
 
 
-def rows_held(refinement: Refinement, grid: Grid) -> int:
-    """Rows of the mask that are held at most while it passes: what refinement costs in memory.
+def bytes_held(refinement: Refinement, grid: Grid) -> int:
+    """Memory that refinement takes at its peak: every step holds a block of codes, one of them works on its.
 
     Raises:
         OptionError: the grid's spacing is not known.
     """
     if not refinement:
         return 0
-    steps = _steps(refinement, _spacing(grid))
-    return sum(min(grid.height, step.rows + 2 * step.halo) for step in steps)
+    blocks = [step.block_px(grid) for step in _steps(refinement, _spacing(grid))]
+    return sum(blocks) + _WORK_BYTES_PX * max(blocks, default=0)
 
 
 def reach_px(refinement: Refinement, grid: Grid) -> int:
@@ -122,14 +127,15 @@ def _steps(refinement: Refinement, spacing: Spacing) -> Iterator[_Step]:
             )
 
 
-def _overlapped(strips: Iterable[Strip], step: _Step, height: int) -> Strips:
+def _overlapped(strips: Iterable[Strip], step: _Step, shape: tuple[int, int]) -> Strips:
     """What a step makes of strips, in strips of its own, each worked out with its halo around it."""
+    height, rows = shape[0], step.rows(shape[1])
     held: list[Codes] = []
     top = made = 0  # first row held; first row not yet made
     for strip in strips:
         held.append(strip.codes)
-        while made < height and strip.row_end >= min(height, made + step.rows + step.halo):
-            end = min(height, made + step.rows)
+        while made < height and strip.row_end >= min(height, made + rows + step.halo):
+            end = min(height, made + rows)
             block = held[0] if len(held) == 1 else np.concatenate(held)
             seen = block[: end + step.halo - top]
             yield Strip(row_off=made, codes=step.work(seen)[made - top : end - top])
