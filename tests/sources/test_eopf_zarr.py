@@ -3,6 +3,7 @@
 import http.server
 import json
 import threading
+import zipfile
 from functools import partial
 
 import numpy as np
@@ -93,6 +94,40 @@ def test_reflectance_and_nodata_are_those_of_the_safe(tmp_path, zarr_format):
     assert reading.reflectance[0, 4, 4] == pytest.approx(6.4535, abs=1e-4)
     dn = ramp("B01", 8, 8).astype(np.float64)
     np.testing.assert_allclose(reading.reflectance[0, 2:4], (dn[2:4] - 1000) / 10000, rtol=1e-5)
+
+
+@pytest.mark.parametrize("root", ["", "product.zarr/"])
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_zip_is_read_in_place(tmp_path, zarr_format, root):
+    store = written(tmp_path / "plain", zarr_format=zarr_format)
+    path = tmp_path / f"{store.name}.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(store.rglob("*")):
+            if file.is_file():
+                archive.write(file, f"{root}{file.relative_to(store)}")
+    whole_store, zipped = opened(store), opened(path)
+    assert zipped.identity == whole_store.identity
+    assert zipped.radiometry == whole_store.radiometry
+    for name in ("B02", "B09"):
+        one, other = (product.bands[name].read(whole((8, 8))) for product in (whole_store, zipped))
+        np.testing.assert_array_equal(one.dn, other.dn)
+    assert read_metadata(path).bands == tuple(whole_store.bands)
+    check_product(zipped)
+
+
+def test_a_zip_that_is_not_to_be_trusted_or_no_store_is_refused(tmp_path):
+    path = tmp_path / "a.zarr.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("../zarr.json", "{}")
+    with pytest.raises(ProductError, match="leads out of it"):
+        opened(path)
+    path.write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(ProductError, match="expected a whole zip"):
+        opened(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(ProductError, match="expected a Zarr group"):
+        opened(path)
 
 
 def test_windows_give_the_whole(tmp_path):

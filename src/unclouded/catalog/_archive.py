@@ -10,13 +10,9 @@ from pathlib import Path
 
 from unclouded.catalog._manifest import NAME, Entry, check_missing, check_same, read_manifest
 from unclouded.catalog._names import safe_path
+from unclouded.core.archives import fault_of
 from unclouded.core.errors import ServiceError
 
-MAX_MEMBERS = 20_000
-MAX_BYTES = 50_000_000_000
-"""Unpacked; a product has below 1 GB, one of many granules some 10 GB."""
-MAX_RATIO = 200
-"""Unpacked : packed of a member above 1 MB; imagery does not shrink, text by 20 : 1."""
 CHUNK = 1 << 20
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
@@ -62,19 +58,9 @@ def unpack(path: Path, folder: Path, *, where: str, between: Callable[[], None] 
 def _members(archive: zipfile.ZipFile, where: str) -> list[zipfile.ZipInfo]:
     """The files of an archive whose directory claims nothing absurd."""
     infos = archive.infolist()
-    total = sum(member.file_size for member in infos)
-    if len(infos) > MAX_MEMBERS or total > MAX_BYTES:
-        raise ServiceError(
-            f"{where}: expected at most {MAX_MEMBERS} files of {MAX_BYTES // 10**9} GB, found {len(infos)} "
-            f"of {total / 1e9:.0f} GB; do not trust this archive"
-        )
-    for member in infos:
-        safe_path(member.filename, what=where)
-        if member.file_size > 1_000_000 and member.file_size > MAX_RATIO * max(1, member.compress_size):
-            raise ServiceError(
-                f"{where}: expected {member.filename} to shrink by at most {MAX_RATIO} : 1, found "
-                f"{member.file_size} bytes packed into {member.compress_size}; do not trust this archive"
-            )
+    fault = fault_of(infos)
+    if fault is not None:
+        raise ServiceError(f"{where}: {fault}; do not trust this archive")
     return [m for m in infos if not m.is_dir() and not stat.S_ISLNK(m.external_attr >> 16)]
 
 

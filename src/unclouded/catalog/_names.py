@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 from pathlib import PurePosixPath
 
+from unclouded.core.archives import leads_out
 from unclouded.core.errors import OptionError, ServiceError
 
 MAX_LENGTH = 200
@@ -135,8 +136,7 @@ def safe_path(text: str, *, what: str) -> PurePosixPath:
         ServiceError: it would lead out of the product's folder.
     """
     parts = PurePosixPath(text).parts
-    bad = any(part == ".." or re.search(r"[\x00-\x1f\\:]", part) for part in parts)
-    if not parts or text.startswith("/") or bad or any(len(part) > MAX_LENGTH for part in parts):
+    if leads_out(text) or any(len(part) > MAX_LENGTH for part in parts):
         raise ServiceError(
             f"{what}: expected files inside the product, found '{_shown(text)}', which leads out of it; "
             "nothing of this product is kept"

@@ -9,7 +9,7 @@ from unclouded.core.bands import NAMES, band
 from unclouded.core.errors import ProductError
 from unclouded.sources._text import shown
 from unclouded.sources._tree import Folder, Tree
-from unclouded.sources._zip import Archive
+from unclouded.sources._zip import Archive, is_zarr_zip
 
 _PRODUCT_XML = re.compile(r"(MTD_MSIL(1C|2A)|S2[A-Z]_\w+_MTD_SAFL(1C|2A)_\w+)\.xml", re.IGNORECASE)
 _TILE_XML = re.compile(r"(MTD_TL|S2[A-Z]_\w+_MTD_L(1C|2A)_TL_\w+)\.xml", re.IGNORECASE)
@@ -106,7 +106,7 @@ def looks_like_safe(path: Path) -> bool:
         return True
     if path.name == _MANIFEST:
         return path.is_file() and _holds_metadata(path.parent)
-    if not path.is_file():  # a pipe would wait for a writer
+    if is_zarr_zip(path.name) or not path.is_file():  # a pipe would wait for a writer
         return False
     with path.open("rb") as file:
         return file.read(2) == b"PK" or path.suffix.lower() == ".zip"

@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from unclouded.core.archives import MAX_MEMBERS
 from unclouded.core.errors import ProductError
 from unclouded.sources._jp2 import HEAD_BYTES
 from unclouded.sources._raster import RasterFile, raster_file
 from unclouded.sources._text import shown
-
-MAX_FILES = 20_000
-"""A long-name product of many granules holds a few thousand files."""
 
 
 class Tree(Protocol):
@@ -125,9 +123,9 @@ def _listing(
             path = Path(folder, name)
             if path.is_file():
                 files[str(prefix / name)] = path.stat().st_size
-        if len(files) > MAX_FILES:
+        if len(files) > MAX_MEMBERS:
             raise ProductError(
-                f"{where}: expected a product of at most {MAX_FILES} files, found more; "
+                f"{where}: expected a product of at most {MAX_MEMBERS} files, found more; "
                 "give the product's own folder"
             )
     return files, tuple(folders)

@@ -1,4 +1,6 @@
-"""EOPF products as Zarr: a folder, or an address over https. Needs the extra `zarr`, over https `cloud` too.
+"""EOPF products as Zarr: a folder, its `.zarr.zip`, or an address over https.
+
+Needs the extra `zarr`, over https `cloud` too.
 
 Numbers are masked and scaled by ourselves: readers of Zarr differ in what they make of the fill value.
 """
@@ -23,6 +25,7 @@ from unclouded.sources._hrefs import Hrefs
 from unclouded.sources._options import OpenOptions
 from unclouded.sources._providers import is_loopback, plain
 from unclouded.sources._text import shown
+from unclouded.sources._zip import Archive, is_zarr_zip
 
 _MARKERS = ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")
 # zarr raises of many kinds where a store is damaged
@@ -33,7 +36,7 @@ def sniff(source: object) -> bool:
     """Whether it is a Zarr group, a dump of a hierarchy's metadata, or a group's address. Never raises."""
     try:
         if isinstance(source, Path):
-            return _is_group(source) or _is_dump(source)
+            return _is_group(source) or _is_zip(source) or _is_dump(source)
     except OSError:
         return False
     return isinstance(source, str) and bool(_root_of(source))
@@ -49,7 +52,7 @@ def open_product(source: Path | str, options: OpenOptions) -> Product:
         ServiceError: an address that does not answer.
     """
     where = _where(source)
-    if isinstance(source, Path) and source.is_file():
+    if isinstance(source, Path) and source.is_file() and not _is_zip(source):
         raise ProductError(f"{where}: expected a Zarr store, found its metadata alone; give the store")
     group = _group(source, where)
     attributes = _attributes(group)
@@ -95,7 +98,7 @@ def read_metadata(source: Path | str, options: OpenOptions) -> Metadata:
         The same as `open_product`.
     """
     where = _where(source)
-    if isinstance(source, Path) and source.is_file():
+    if isinstance(source, Path) and source.is_file() and not _is_zip(source):
         content = _json.parse(source.read_bytes(), where=where)
         attributes = _json.dig(content, "attributes") or {}
         found = _eopf.nodes(lambda path: _dumped(content, path))
@@ -129,6 +132,10 @@ def _is_group(path: Path) -> bool:
     return path.is_dir() and any((path / marker).is_file() for marker in _MARKERS)
 
 
+def _is_zip(path: Path) -> bool:
+    return is_zarr_zip(path.name) and path.is_file()
+
+
 def _is_dump(path: Path) -> bool:
     """A hierarchy's groups and arrays as one JSON document (`members`)."""
     if path.suffix.lower() != ".json" or not path.is_file() or path.stat().st_size > _json.MAX_BYTES:
@@ -152,7 +159,7 @@ def _where(source: Path | str) -> str:
 
 def _name(source: Path | str) -> str:
     name = source.name if isinstance(source, Path) else urlsplit(source).path.rstrip("/").rpartition("/")[2]
-    return name.removesuffix(".zarr")
+    return name.removesuffix(".zip").removesuffix(".zarr")
 
 
 def _group(source: Path | str, where: str) -> Any:
@@ -162,9 +169,9 @@ def _group(source: Path | str, where: str) -> Any:
         raise OptionError(f"{where}: Zarr needs zarr: pip install 'unclouded[zarr]'") from None
     if isinstance(source, str) and not source.startswith("https://") and not is_loopback(source):
         raise ProductError(f"{where}: expected an https address, found another; give the address over https")
+    inside = _inside(source) if isinstance(source, Path) and _is_zip(source) else ""
     try:
-        store = str(source) if isinstance(source, Path) else _store(source, where)
-        return zarr.open_group(store, mode="r")
+        return zarr.open_group(_store(source, where), path=inside, mode="r")
     except _DAMAGE as err:
         kind = ProductError if isinstance(source, Path) else ServiceError
         raise kind(
@@ -173,7 +180,25 @@ def _group(source: Path | str, where: str) -> Any:
         ) from None
 
 
-def _store(address: str, where: str) -> Any:
+def _inside(path: Path) -> str:
+    """Where in an archive the group is: at its top, or in the one folder that it holds.
+
+    Raises:
+        ProductError: damaged, or its directory is not to be trusted.
+    """
+    tops = [name.rpartition("/") for name in Archive(path).files]
+    return min((folder for folder, _, name in tops if name in _MARKERS), key=len, default="")
+
+
+def _store(source: Path | str, where: str) -> Any:
+    if isinstance(source, str):
+        return _remote_store(source, where)
+    from zarr.storage import ZipStore  # noqa: PLC0415 - an extra
+
+    return ZipStore(source.resolve(), mode="r") if _is_zip(source) else str(source)
+
+
+def _remote_store(address: str, where: str) -> Any:
     try:
         from obstore.store import HTTPStore  # noqa: PLC0415 - an extra
         from zarr.storage import ObjectStore  # noqa: PLC0415 - an extra
