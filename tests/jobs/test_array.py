@@ -10,7 +10,7 @@ import unclouded
 from unclouded.core.bands import NAMES
 from unclouded.core.errors import BandError, GridError, LevelError, OptionError, RadiometryError, RasterError
 from unclouded.jobs import MaskOptions, mask, mask_array
-from unclouded.jobs._array import in_python
+from unclouded.jobs._wording import in_python
 from unclouded.refine import Refinement, rules
 from unclouded.testing.products import write_fake_geotiff
 

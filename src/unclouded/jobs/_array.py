@@ -1,6 +1,5 @@
 """Arrays in memory: named bands with a stated radiometry in, the codes that `mask` would write out."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,16 +10,17 @@ from affine import Affine
 
 from unclouded.core.bands import canonical_names
 from unclouded.core.classes import NODATA, count_bytes
-from unclouded.core.errors import BandError, GridError, LevelError, RadiometryError, RasterError
+from unclouded.core.errors import BandError, GridError, RadiometryError, RasterError
 from unclouded.core.grid import Grid
 from unclouded.core.product import Identity
 from unclouded.core.radiometry import Radiometry
 from unclouded.core.spec import ModelSpec
 from unclouded.core.windows import whole
-from unclouded.jobs._fit import Subject, check_fit, legend_of, notes
+from unclouded.jobs._fit import check_fit, legend_of, notes
 from unclouded.jobs._numbers import Numbers, scene_of
 from unclouded.jobs._scene import DEFAULT_MODEL, MaskOptions, windowing_of
 from unclouded.jobs._tally import Tally
+from unclouded.jobs._wording import in_python, said_in_python
 from unclouded.predict import Edge, Model, Windowing, load_model, predict_strips
 from unclouded.refine import Refinement, refine_array
 from unclouded.scene import Scene
@@ -51,6 +51,7 @@ class ArrayMask:
     """What looks wrong, or makes the mask worth less: a line each."""
 
 
+@said_in_python()
 def mask_array(
     array: npt.ArrayLike,
     *,
@@ -132,38 +133,11 @@ def mask_array(
     )
     scene = scene_of(numbers, values, whole(numbers.grid.shape), valid=_checked_valid(valid, values))
     ready = load_model(model)
-    check_array_fit(scene, ready.spec, allow_level_mismatch=allow_level_mismatch)
+    check_fit(scene, ready.spec, allow_level_mismatch=allow_level_mismatch)
     refinement.check_classes(set(ready.spec.classes), where=ready.spec.name)
     windowing = windowing_of(scene, ready.spec, MaskOptions(window=window, edge=edge))
     found = _masked(scene, ready, windowing, probabilities=probabilities)
     return _refined(found, scene.grid, ready, refinement) if refinement else found
-
-
-def check_array_fit(scene: Subject, spec: ModelSpec, *, allow_level_mismatch: bool) -> None:
-    """Pass where the model can run on the scene, else say what to do in Python.
-
-    Raises:
-        LevelError: the model was made for another processing level, or none is stated.
-        BandError: the model needs a band that the scene lacks.
-    """
-    try:
-        check_fit(scene, spec, allow_level_mismatch=allow_level_mismatch)
-    except LevelError as err:
-        raise LevelError(in_python(str(err))) from None
-    except BandError as err:
-        raise BandError(in_python(str(err))) from None
-
-
-def in_python(line: str) -> str:
-    """What is said of options of the command line, said of the arguments of the same names.
-
-    `--offset 0` becomes `offset=0`.
-    """
-    return re.sub(r"--([a-z][a-z-]*)( -?[0-9.]+)?", _argument, line)
-
-
-def _argument(option: re.Match[str]) -> str:
-    return f"{option[1].replace('-', '_')}={(option[2] or '').strip()}"
 
 
 @dataclass(frozen=True, kw_only=True)

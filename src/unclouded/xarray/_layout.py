@@ -10,11 +10,10 @@ import xarray as xr
 from affine import Affine
 
 from unclouded.core.bands import band
-from unclouded.core.errors import GridError, LevelError, OptionError, ProductError, RadiometryError
+from unclouded.core.errors import GridError, OptionError, ProductError, RadiometryError
 from unclouded.core.grid import METRES_PER_DEGREE, Grid
 from unclouded.core.product import Product
 from unclouded.core.radiometry import Radiometry
-from unclouded.jobs._array import in_python
 from unclouded.jobs._numbers import Numbers
 from unclouded.sources import OpenOptions, open_product
 from unclouded.sources._arrays import ArrayBand
@@ -116,9 +115,7 @@ def _opened(date: Cube, options: OpenOptions) -> Product:
         return open_product(date, options)
     except RadiometryError as err:
         said = str(err).replace("a GDAL scale and offset", "attributes scale_factor and add_offset")
-        raise RadiometryError(in_python(said)) from None
-    except LevelError as err:
-        raise LevelError(in_python(str(err))) from None
+        raise RadiometryError(said) from None
 
 
 def axes_of(layer: xr.DataArray, where: str) -> Axes:

@@ -10,8 +10,9 @@ import xarray as xr
 from unclouded.core.classes import NODATA
 from unclouded.core.spec import ModelSpec
 from unclouded.core.windows import whole
-from unclouded.jobs._array import check_array_fit, in_python, radiometry_of
-from unclouded.jobs._fit import legend_of, notes
+from unclouded.jobs._array import radiometry_of
+from unclouded.jobs._fit import check_fit, legend_of, notes
+from unclouded.jobs._wording import in_python, said_in_python
 from unclouded.predict import Edge, Model, Windowing, load_model
 from unclouded.scene import Scene
 from unclouded.xarray._blocks import Masking, ModelRef, Place, mask_block
@@ -33,13 +34,14 @@ class MaskRequest:
     allow_level_mismatch: bool
 
 
+@said_in_python()
 def mask_of(cube: Cube, request: MaskRequest) -> xr.DataArray:
     """The mask of a cube."""
     layout = _layout(cube, request)
     model = load_model(request.model)
     spec = model.spec
     scene = Scene(product=layout.product)
-    check_array_fit(scene, spec, allow_level_mismatch=request.allow_level_mismatch)
+    check_fit(scene, spec, allow_level_mismatch=request.allow_level_mismatch)
     size = _usual_window(spec) if request.window is None else request.window
     windowing = Windowing(size=size, edge=request.edge)
     windowing.check(spec)  # now, rather than when the cube is computed
