@@ -38,7 +38,8 @@ def to_reflectance(
     """
     offset = np.array([radiometry.offset[name] for name in bands], np.float32)[:, None, None]
     quantification = np.array([radiometry.quantification[name] for name in bands], np.float32)[:, None, None]
-    return np.asarray((dn.astype(np.float32) + offset) / quantification, np.float32)
+    reflectance = np.add(dn, offset, dtype=np.float32)
+    return np.asarray(np.divide(reflectance, quantification, out=reflectance), np.float32)
 
 
 def summary(values: Mapping[str, float]) -> str:

@@ -5,7 +5,7 @@ has the same value to the bit whatever window it is read in.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ _SLACK = 1e-5
 """For sums of float32 weights that should meet LEAST_VALID exactly."""
 _ON_EDGE = 1e-5
 """Source pixels by which a centre may miss an edge and still lie on it."""
+_LONGEST_PERIOD = 8
+"""Longer ones (60 m of 34 m …) are picked one by one."""
 _LIKE = 1e-3
 """Relative difference of pixel sizes that counts as none (as `Grid.scaled_to`)."""
 
@@ -96,15 +98,21 @@ def resample(dn: npt.NDArray[np.generic], valid: Bools, steps: Plan, window: Win
     if steps.method == "copy":
         return np.where(valid, dn, 0).astype(np.float32), valid
     source = steps.source(window)
-    nearest = _nearest_valid(valid, steps, window, source)
     if steps.method == "nearest":  # picked before it is converted: it may be one sample of 36
+        nearest = _nearest_valid(valid, steps, window, source)
         picked = dn[_nearest_of(steps, window, source)]
         return np.where(nearest, picked, 0).astype(np.float32), nearest
-    values = np.where(valid, dn, 0).astype(np.float32)
-    weighted, lost = _weighted(values, valid, steps, window, source)
-    good = lost <= 1 - LEAST_VALID + _SLACK if steps.method == "average" else nearest
+    down, across = _sums(steps, window, source)
+    if valid.all() and down.within(source.height) and across.within(source.width):
+        return across.sums(down.sums(dn.astype(np.float32))), np.ones(window.shape, np.bool_)
+    total = across.sums(down.sums(np.where(valid, dn, 0).astype(np.float32)))
+    lost = across.sums(down.sums((~valid).astype(np.float32), outside=1.0), outside=1.0)
+    if steps.method == "average":
+        good = lost <= 1 - LEAST_VALID + _SLACK
+    else:
+        good = _nearest_valid(valid, steps, window, source)
     kept = np.where(lost == 0, np.float32(1), np.maximum(1 - lost, np.float32(_SLACK)))
-    return np.where(good, weighted / kept, np.float32(0)), good
+    return np.where(good, total / kept, np.float32(0)), good
 
 
 def _serves(level: Grid, full: Grid, target: Grid) -> bool:
@@ -202,19 +210,14 @@ def _nearest_valid(valid: Bools, steps: Plan, window: Window, source: Window) ->
     return np.asarray(valid[_nearest_of(steps, window, source)] & inside)
 
 
-def _weighted(
-    values: Floats, valid: Bools, steps: Plan, window: Window, source: Window
-) -> tuple[Floats, Floats]:
-    """Weighted sum of the valid samples, and the weight of those that are invalid or outside."""
+def _sums(steps: Plan, window: Window, source: Window) -> tuple["_Along", "_Along"]:
+    """The weighted sums down and across that make a target window of an array of its source."""
     rows = _taps(steps.rows, steps.method, window.row_off, window.height)
     cols = _taps(steps.cols, steps.method, window.col_off, window.width)
-    down = _Along(begin=rows[0] - source.row_off, weights=rows[1], axis=0)
-    across = _Along(begin=cols[0] - source.col_off, weights=cols[1], axis=1)
-    total = across.sums(down.sums(values))
-    if valid.all() and down.within(source.height) and across.within(source.width):
-        return total, np.zeros_like(total)  # what the sums of nothing are, without forming them
-    invalid = (~valid).astype(np.float32)
-    return total, across.sums(down.sums(invalid, outside=1.0), outside=1.0)
+    return (
+        _Along(begin=rows[0] - source.row_off, weights=rows[1], axis=0),
+        _Along(begin=cols[0] - source.col_off, weights=cols[1], axis=1),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,26 +238,52 @@ class _Along:
         """One number a target pixel, tap by tap in order; `outside` stands for what the array lacks."""
         shape = list(array.shape)
         shape[self.axis] = len(self.begin)
-        out = np.zeros(shape, np.float32)
-        for tap in range(self.weights.shape[1]):
-            weight = self.weights[:, tap]
-            picked = self._picked(array, self.begin + tap, outside)
-            out += picked * (weight[:, None] if self.axis == 0 else weight)
+        out = np.empty(shape, np.float32)
+        if not self.within(array.shape[self.axis]):
+            self._add(array, slice(None), out, outside)
+            return out
+        period = self._period()
+        for phase in range(period):
+            self._add(
+                array, slice(phase, None, period), out[self._along(slice(phase, None, period))], outside
+            )
         return out
+
+    def _add(self, array: Floats, targets: slice, out: Floats, outside: float) -> None:
+        """Write the sums of some of the target pixels."""
+        for tap in range(self.weights.shape[1]):
+            weight = self.weights[targets, tap]
+            picked = self._picked(array, self.begin[targets] + tap, outside)
+            if tap == 0:
+                np.multiply(picked, self._lying(weight), out=out)
+            else:
+                out += picked * self._lying(weight)
+
+    def _period(self) -> int:
+        """Of how many target pixels the source pixels repeat at one distance: those can be read as a view.
+
+        Pixels of 60 m over samples of 40 m begin 1, 2, 1, 2 … samples apart: every second one 3 apart.
+        """
+        for period in range(1, _LONGEST_PERIOD + 1):
+            apart = self.begin[period:] - self.begin[:-period]
+            if (apart == apart[:1]).all():
+                return period
+        return 1
 
     def _picked(self, array: Floats, at: npt.NDArray[np.intp], outside: float) -> Floats:
         length = array.shape[self.axis]
         there = (at >= 0) & (at < length)
-        if there.all():
-            return np.take(array, at, axis=self.axis) if len(set(np.diff(at))) > 1 else self._every(array, at)
-        picked = np.take(array, at, axis=self.axis, mode="clip")
-        gone = there[:, None] if self.axis == 0 else there
-        return np.where(gone, picked, np.float32(outside))
-
-    def _every(self, array: Floats, at: npt.NDArray[np.intp]) -> Floats:
-        """Positions at one distance from the next, as a view: no copy."""
+        if not there.all():
+            picked = np.take(array, at, axis=self.axis, mode="clip")
+            return np.where(self._lying(there), picked, np.float32(outside))
         step = int(at[1] - at[0]) if len(at) > 1 else 1
-        if step == 0:
-            return np.take(array, at, axis=self.axis)
-        every = slice(int(at[0]), int(at[-1]) + 1, step)
-        return array[every] if self.axis == 0 else array[:, every]
+        if step > 0 and (np.diff(at) == step).all():
+            return array[self._along(slice(int(at[0]), int(at[-1]) + 1, step))]  # a view: no copy
+        return np.take(array, at, axis=self.axis)
+
+    def _lying(self, numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """One number a target pixel, so that it multiplies along the axis."""
+        return numbers[:, None] if self.axis == 0 else numbers
+
+    def _along(self, part: slice) -> tuple[slice, slice]:
+        return (part, slice(None)) if self.axis == 0 else (slice(None), part)

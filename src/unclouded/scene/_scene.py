@@ -176,7 +176,8 @@ class Scene:
         numbers = self.read_dn(names, window, threads=threads)
         usable = np.asarray(numbers.valid.all(axis=0))
         reflectance = to_reflectance(numbers.dn, names, self.radiometry)
-        reflectance[:, ~usable] = 0.0
+        if not usable.all():
+            reflectance[:, ~usable] = 0.0
         return Reading(reflectance=reflectance, valid=usable)
 
     def read_dn(self, bands: Sequence[str], window: Window | None = None, *, threads: int = 1) -> Numbers:
