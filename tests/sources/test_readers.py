@@ -65,10 +65,28 @@ def test_no_real_path_is_claimed_by_two_readers(real_data):
         assert sum(reader.sniff(path) for reader in readers) <= 1, path.name
 
 
-@pytest.mark.parametrize("source", ["ftp://x/y", "s3://bucket/product.SAFE", 5, None, {"a": 1}])
+@pytest.mark.parametrize("source", ["ftp://x/y", 5, None, {"a": 1}])
 def test_sources_of_no_kind_are_named(source):
     with pytest.raises(ProductError, match="expected a path"):
         open_product(source, OpenOptions())
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3://bucket/product.SAFE",
+        "s3://sentinel-s2-l1c/tiles/32/T/QM/2024/3/5/0/",
+        "https://example.org/product.SAFE/",
+        "https://example.org/product.zip?token=secret",
+        "https://example.org/product.zarr.zip",
+    ],
+)
+def test_products_of_many_files_elsewhere_are_to_be_fetched(address):
+    with pytest.raises(
+        ProductError, match=r"found its address; fetch it first \(unclouded download"
+    ) as error:
+        open_product(address, OpenOptions())
+    assert "secret" not in str(error.value)
 
 
 @pytest.mark.parametrize(

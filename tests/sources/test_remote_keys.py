@@ -15,7 +15,7 @@ from unclouded.scene import open_scene
 from unclouded.sources import _providers
 from unclouded.sources._hrefs import _remote
 from unclouded.testing.layouts import stac_item, write_fake_cogs
-from unclouded.testing.products import FakeSafe, ramp
+from unclouded.testing.products import FakeSafe, ramp, write_fake_geotiff
 from unclouded.testing.s3 import S3Server
 from unclouded.testing.services import LoopbackService
 
@@ -158,3 +158,17 @@ def test_a_token_of_the_environment_opens_the_files_over_https(alone, monkeypatc
 def test_other_buckets_are_read_as_gdal_is_told():
     assert _remote("s3://sentinel-s2-l1c/x.jp2", None).session() is None
     assert _remote("https://download.dataspace.copernicus.eu/x.jp2", None).keys == {}
+
+
+def test_a_geotiff_in_a_bucket_with_gdals_own_settings(server, alone, monkeypatch, tmp_path):  # noqa: ARG001
+    server.reset()
+    server.make_bucket("mine")
+    values = np.arange(64, dtype=np.uint16).reshape(1, 8, 8) + 1
+    path = write_fake_geotiff(tmp_path / "a.tif", values, ("B04",), scale=1e-4)
+    server.put("mine/a.tif", path.read_bytes())
+    place = {"AWS_S3_ENDPOINT": server.url.removeprefix("http://"), "AWS_HTTPS": "NO"}
+    keys = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_VIRTUAL_HOSTING": "FALSE"}
+    for name, value in (place | keys).items():
+        monkeypatch.setenv(name, value)
+    reading = open_scene("s3://mine/a.tif").read(("B04",))
+    np.testing.assert_allclose(reading.reflectance[0], values[0] / 1e4, rtol=1e-6)

@@ -124,6 +124,11 @@ def _reader(source: object) -> ModuleType:
     reader = _reader_of(source)
     if reader is not None:
         return reader
+    if isinstance(source, str) and _is_of_many_files(source):
+        raise ProductError(
+            f"{_said(source)}: expected a product of many files on disk, found its address; fetch it first "
+            "(unclouded download NAME), or mask it where it is (unclouded mask s3://…)"
+        )
     if not isinstance(source, Path):
         raise ProductError(
             f"{_said(source)}: expected a path, the address of a STAC item, GeoTIFF or Zarr group, an item, "
@@ -134,6 +139,12 @@ def _reader(source: object) -> ModuleType:
         "a STAC item, a Zarr group, a Landsat scene, a folder of band files, or a GeoTIFF with named bands, "
         f"found {_kind(source)}; give the product itself"
     )
+
+
+def _is_of_many_files(address: str) -> bool:
+    """Whether an address names a SAFE folder, an archive or a tile: nothing lists or unpacks them there."""
+    path = address.partition("?")[0].rstrip("/").lower()
+    return "://" in address and (path.endswith((".safe", ".zip")) or address.startswith("s3://"))
 
 
 def _said(source: object) -> str:

@@ -1,6 +1,6 @@
 """GeoTIFF of several bands, each named in its description: `B04` or a STAC common name such as `red`.
 
-A file, or an address over https, of which only the windows and overviews needed are fetched.
+A file, or an address (https://, s3://), of which only the windows and overviews needed are fetched.
 """
 
 import re
@@ -42,7 +42,7 @@ _TILE = re.compile(r"\d{2}[A-Z]{3}", re.ASCII)
 def sniff(source: object) -> bool:
     """Whether the file is a TIFF by its first bytes, or calls itself one. Never raises."""
     if isinstance(source, str):
-        begins = source.startswith(("https://", "http://"))
+        begins = source.startswith(("https://", "http://", "s3://"))
         return begins and source.partition("?")[0].lower().endswith((".tif", ".tiff"))
     try:
         if not isinstance(source, Path) or not source.is_file():
