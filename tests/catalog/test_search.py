@@ -291,3 +291,14 @@ def test_products_of_two_providers_are_not_mixed():
     rows = [{"id": "a", "provider": "cdse"}, {"id": "b", "provider": "google"}]
     with pytest.raises(InputError, match="one provider, found cdse, google"):
         read_search(json.dumps(rows), where="found.json")
+
+
+def test_what_eodag_found_is_asked_for_by_esas_names(real_data):
+    """An item that eodag wrote, alone and as one of its search result."""
+    (path,) = (real_data / "products/stac/eodag-l1c").iterdir()
+    item = json.loads(path.read_text(encoding="utf-8"))
+    for content in (item, {"type": "FeatureCollection", "features": [item]}):
+        found = read_search(json.dumps(content), where="found.geojson")
+        assert found.provider is None
+        assert found.products == ("S2B_MSIL1C_20171231T141039_N0206_R110_T21NYC_20171231T201802",)
+        assert [wanted.id for wanted in found.wanted_of("google")] == list(found.products)
