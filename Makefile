@@ -3,10 +3,12 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 DEMO_BIN := .venv-demo/bin
+# the folder of real images and labels; benchmarks/real_images.toml says what is in it
+DATA ?= $(or $(UNCLOUDED_DATA),../shared/data)
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench check clean
+.PHONY: help demo test lint format bench gallery check clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -43,6 +45,9 @@ format: .venv/.ready ## bring the code into the house's form
 
 bench: .venv/.ready ## measure speed as ratios, on this machine
 	$(BIN)/python benchmarks/dense_patchcnn.py
+
+gallery: .venv/.ready ## contact sheets of every real scene: DATA=folder MODEL=name or file
+	$(BIN)/python benchmarks/gallery.py --data $(DATA) $(if $(MODEL),--model $(MODEL)) -o build/gallery
 
 check: .venv/.ready ## what is slow and seldom: full-size tests, the wheel, other Pythons
 	$(BIN)/python -m pytest -m slow

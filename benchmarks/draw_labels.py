@@ -28,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from _pictures import infrared, visible
 from own_labels import CLOUD_CODE, DIM_CODE, GROUND_CODE, HAZE_CODE, NAMES, Drawing, drawings
 from PIL import Image, ImageDraw
 from real_images import RealImage, list_images, open_image
@@ -36,6 +37,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from unclouded.core.bands import SENTINEL2
 from unclouded.core.classes import CLEAR, NODATA, SHADOW, SNOW, THICK, THIN
+from unclouded.outputs.picture import Colours
 from unclouded.scene import Scene
 
 Floats = npt.NDArray[np.float32]
@@ -277,25 +279,14 @@ def pictures(scene: Scene, codes: Codes, zoom: int) -> Iterator[tuple[str, Image
     """True and false colour, each bare and with the outline of every class but clear, by name."""
     size = (codes.shape[1] * zoom, codes.shape[0] * zoom)
     large = codes.repeat(zoom, axis=0).repeat(zoom, axis=1)
-    for name, wanted, white in (
-        ("rgb", ("red", "green", "blue"), 0.35),
-        ("swir", ("swir16", "nir", "red"), 0.5),
-    ):
-        image = Image.fromarray(composite(scene, wanted, white)).resize(size, Image.Resampling.NEAREST)
-        yield name, image
-        yield f"{name}-label", Image.fromarray(outlined(np.asarray(image), large))
+    for name, colours in (("visible", visible(scene)), ("infrared", infrared(scene))):
+        if colours is not None:
+            image = Image.fromarray(colours).resize(size, Image.Resampling.NEAREST)
+            yield name, image
+            yield f"{name}-label", Image.fromarray(outlined(np.asarray(image), large))
 
 
-def composite(scene: Scene, wanted: tuple[str, ...], white: float) -> npt.NDArray[np.uint8]:
-    """Three bands by common name as colours (y, x, 3); a missing one is left black."""
-    by_name = {band.common_name: band.name for band in SENTINEL2 if band.name in scene.bands}
-    names = tuple(by_name[name] for name in wanted if name in by_name)
-    found = dict(zip(names, scene.read(names).reflectance, strict=True))
-    layers = [found.get(by_name.get(name, ""), np.zeros(scene.grid.shape, np.float32)) for name in wanted]
-    return np.asarray(255 * np.clip(np.stack(layers, axis=-1) / white, 0, 1) ** (1 / 1.6), np.uint8)
-
-
-def outlined(colours: npt.NDArray[np.uint8], codes: Codes) -> npt.NDArray[np.uint8]:
+def outlined(colours: Colours, codes: Codes) -> Colours:
     """The picture with a line one pixel wide inside of every class but clear."""
     out = colours.copy()
     for code, colour in COLOURS.items():
