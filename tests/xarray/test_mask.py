@@ -339,4 +339,4 @@ def test_without_xarray_one_is_told_what_to_install():
 
 
 def test_dates_are_as_they_were(stated):
-    np.testing.assert_array_equal(odc_cube(dates=3).unclouded.mask(**stated).time, DATES)
+    np.testing.assert_array_equal(odc_cube(dates=3).unclouded.mask(**stated).time, DATES[:3])

@@ -1,12 +1,17 @@
 """Small cubes as the loaders lay them out."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from unclouded.core.bands import NAMES
+from unclouded.synthetic import CloudLayer, SceneConfig, clouds_over, render
 from unclouded.testing.products import CORNER, CRS
 
-DATES = np.array(["2024-03-05T10:48:19", "2024-03-10T10:48:19", "2024-03-15T10:48:19"], "datetime64[ns]")
+DATES = np.datetime64("2024-03-05T10:48:19", "ns") + np.arange(12) * np.timedelta64(5, "D")
+"""Every five days."""
 GSD = 20
 """Spacing, m."""
 
@@ -25,11 +30,11 @@ def patches(name: str, shape: tuple[int, ...]) -> npt.NDArray[np.uint16]:
     return dn
 
 
-def coordinates(height: int, width: int) -> dict[str, npt.NDArray[np.floating]]:
+def coordinates(height: int, width: int, gsd: int = GSD) -> dict[str, npt.NDArray[np.floating]]:
     """Centres of the pixels, north up."""
     return {
-        "y": CORNER[1] - GSD * (np.arange(height) + 0.5),
-        "x": CORNER[0] + GSD * (np.arange(width) + 0.5),
+        "y": CORNER[1] - gsd * (np.arange(height) + 0.5),
+        "x": CORNER[0] + gsd * (np.arange(width) + 0.5),
     }
 
 
@@ -55,3 +60,41 @@ def odc_cube(
     for layer in found.data_vars.values():
         layer.encoding["grid_mapping"] = "spatial_ref"
     return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """The same land under other clouds each date."""
+
+    cube: xr.Dataset
+    """As `odc_cube`, Level-1C."""
+    codes: npt.NDArray[np.uint8]
+    """(date, y, x), the truth."""
+    land: npt.NDArray[np.float32]
+    """(band, y, x), reflectance without clouds."""
+
+
+def cloudy_series(
+    *, dates: int = 6, size_px: int = 100, gsd: int = 60, bands: tuple[str, ...] = NAMES, seed: int = 5
+) -> Series:
+    """Synthetic scenes of one place, cumulus and cirrus of drawn cover over it, and noise."""
+    place = SceneConfig(seed=seed, clouds=(), size_m=size_px * gsd)
+    land = render(place, bands, gsd=gsd).reflectance
+    rng = np.random.default_rng(seed)
+    layers = []
+    for date in range(dates):
+        cumulus, cirrus = rng.uniform(0.1, 0.35), rng.uniform(0.02, 0.2)
+        sky = (CloudLayer(kind="cumulus", cover=cumulus), CloudLayer(kind="cirrus", cover=cirrus))
+        config = SceneConfig(seed=seed + 100 + date, clouds=sky, size_m=size_px * gsd)
+        layers.append(clouds_over(land, bands, gsd, config))
+    seen = np.stack([layer.reflectance for layer in layers])
+    noisy = seen + rng.normal(0, 0.002, seen.shape)
+    dn = np.round(noisy * 10000 + 1000).clip(1, 65534).astype(np.uint16)
+    cube = odc_cube(bands, dates=dates, height=size_px, width=size_px)
+    return Series(
+        cube=cube.copy(data={name: dn[:, index] for index, name in enumerate(bands)}).assign_coords(
+            coordinates(size_px, size_px, gsd)
+        ),
+        codes=np.stack([layer.classes for layer in layers]),
+        land=land,
+    )
