@@ -81,9 +81,7 @@ def test_archives_that_attack_are_refused_before_anything_is_written(tmp_path, c
 
 
 def test_an_archive_of_too_many_files(tmp_path, monkeypatch):
-    from unclouded.catalog import _archive
-
-    monkeypatch.setattr(_archive, "MAX_MEMBERS", 3)
+    monkeypatch.setattr("unclouded.core.archives.MAX_MEMBERS", 3)
     path = tmp_path / "x.zip"
     path.write_bytes(zipped(*((f"{k}", b"") for k in range(4))))
     with pytest.raises(ServiceError, match="expected at most 3 files"):
