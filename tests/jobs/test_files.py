@@ -14,9 +14,10 @@ from unclouded.core.grid import Grid
 from unclouded.core.product import Identity
 from unclouded.core.spec import ModelSpec
 from unclouded.core.strips import Strip
-from unclouded.jobs._files import files_of, write_rasters
+from unclouded.core.windows import Window, whole
+from unclouded.jobs._files import Frame, files_of, write_rasters
 from unclouded.outputs.provenance import Provenance
-from unclouded.refine import Refinement, refine_array
+from unclouded.refine import Refinement, reach_px, refine_array
 
 HEIGHT, WIDTH = 700, 90
 SPEC = ModelSpec(
@@ -30,12 +31,13 @@ SPEC = ModelSpec(
     halo_px=0,
 )
 GRID = Grid(height=HEIGHT, width=WIDTH, transform=Affine(20, 0, 5e5, 0, -20, 5e6), crs="EPSG:32633")
+WHOLE = Frame(grid=GRID, inner=whole(GRID.shape))
 
 
-def made(refinement):
+def made(refinement, grid=GRID):
     return Provenance(
         identity=Identity(id="scene", sensor="sentinel-2"),
-        grid=GRID,
+        grid=grid,
         spec=SPEC,
         model_sha256="ab" * 32,
         legend=tuple(map(SPEC.class_of, sorted(SPEC.classes))),
@@ -44,6 +46,7 @@ def made(refinement):
         radiometry="stated",
         edge="reflect",
         reading="full resolution",
+        runtime="cpu",
         refinement=refinement.describe(),
         software="1",
         created=datetime(2026, 1, 2, tzinfo=UTC),
@@ -63,7 +66,7 @@ def scene():
 
 def strips(scene, rows):
     probabilities, codes = scene
-    for row in range(0, HEIGHT, rows):
+    for row in range(0, len(codes), rows):
         part = slice(row, row + rows)
         yield Strip(row_off=row, codes=codes[part], probabilities=probabilities[:, part])
 
@@ -83,7 +86,8 @@ def test_codes_are_refined_and_probabilities_are_the_networks(scene, tmp_path, r
         files,
         made(refinement),
         refinement,
-        lambda strip: np.add.at(counted, strip.codes.ravel(), 1),
+        frame=WHOLE,
+        count=lambda strip: np.add.at(counted, strip.codes.ravel(), 1),
     )
     probabilities, codes = scene
     written, tags = read(files.mask)
@@ -104,7 +108,7 @@ def test_codes_are_refined_and_probabilities_are_the_networks(scene, tmp_path, r
 def test_without_probabilities_there_is_no_file_of_them(scene, tmp_path):
     files = files_of(tmp_path, "scene", probabilities=False, preview=False)
     asked = Refinement()
-    write_rasters(strips(scene, 100), files, made(asked), asked, lambda _strip: None)
+    write_rasters(strips(scene, 100), files, made(asked), asked, frame=WHOLE, count=lambda _strip: None)
     assert {path.name for path in tmp_path.iterdir()} == {"scene_mask.tif", "scene_mask.tif.aux.xml"}
     np.testing.assert_array_equal(read(files.mask)[0], scene[1])
 
@@ -118,5 +122,34 @@ def test_a_scene_that_breaks_off_leaves_no_file(scene, tmp_path, error):
     files = files_of(tmp_path, "scene", probabilities=True, preview=False)
     asked = Refinement()
     with pytest.raises(type(error)):
-        write_rasters(broken(), files, made(asked), asked, lambda _strip: None)
+        write_rasters(broken(), files, made(asked), asked, frame=WHOLE, count=lambda _strip: None)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("rows", [33, 256, 1000])
+def test_a_part_is_as_in_the_whole(scene, tmp_path, rows):
+    """What its refinement looks at comes in the strips, and is neither written nor counted."""
+    refinement = Refinement.of(min_area_m2=5000, closing={"cloud": 40}, buffer={"shadow": 45})
+    probabilities, codes = scene
+    part = Window(row_off=200, col_off=30, height=301, width=41)
+    wide = part.grown(reach_px(refinement, GRID)).clipped(GRID.shape)
+    inner = Window(
+        row_off=part.row_off - wide.row_off, col_off=part.col_off - wide.col_off, height=301, width=41
+    )
+    cut = (probabilities[:, *wide.slices], codes[wide.slices])
+    files = files_of(tmp_path, "scene", probabilities=True, preview=False)
+    counted = []
+    write_rasters(
+        strips(cut, rows),
+        files,
+        made(refinement, GRID.cut(part)),
+        refinement,
+        frame=Frame(grid=GRID.cut(wide), inner=inner),
+        count=lambda strip: counted.append(strip.codes.size),
+    )
+    expected = refine_array(codes, GRID, refinement)[part.slices]
+    np.testing.assert_array_equal(read(files.mask)[0], expected)
+    percent, _ = read(files.probabilities)
+    seen = codes[part.slices] != NODATA
+    assert np.abs(percent[:, seen] / 100 - probabilities[:, *part.slices][:, seen]).max() <= 0.005 + 1e-6
+    assert sum(counted) == expected.size

@@ -54,7 +54,9 @@ def test_a_product_becomes_a_mask_on_its_own_grid(product, tmp_path):
         "run.json",
         f"{scene.masked.id}_mask.tif",
         f"{scene.masked.id}_mask.tif.aux.xml",
+        f"{scene.masked.id}_mask.qml",
         f"{scene.masked.id}_preview.png",
+        f"{scene.masked.id}.json",
     }
 
 

@@ -54,6 +54,7 @@ def made(**changes):
         radiometry="offset -1000 <MTD>",
         edge="reflect",
         reading="full resolution",
+        runtime="cpu",
         refinement="buffer cloud=100m",
         software="1.2.3",
         created=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),

@@ -36,3 +36,14 @@ def size_in_bytes(text: str) -> int:
     if found is None:
         raise OptionError(f"--max-memory '{text}': expected a size such as 512MB or 2GB")
     return int(float(found[1]) * _UNITS[found[2]])
+
+
+def lengths(text: str | None, option: str) -> dict[str, float]:
+    """`cloud=100m,shadow=50m` as names and metres; nothing where the option is not given.
+
+    Raises:
+        OptionError: not of that form.
+    """
+    from unclouded.refine import lengths
+
+    return {} if text is None else lengths(text, what=option)

@@ -2,19 +2,31 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from unclouded.cli import _read
+from unclouded.cli._groups import GroupedCommand
 from unclouded.cli._show import percent, scene_progress, warn
 from unclouded.core.errors import ScenesFailedError
 
 if TYPE_CHECKING:
     from unclouded.jobs import RunReport, SceneReport
 
+_GROUPS = {
+    "What is written": ("output", "probabilities", "preview", "as_json", "quiet"),
+    "Model and spacing": ("model", "gsd", "exact", "edge", "allow_level_mismatch"),
+    "After the network, nothing unless asked for": ("min_area_m2", "closing", "buffer"),
+    "Part of a scene": ("window", "area"),
+    "What a source does not say": ("offset", "quantification", "sensor", "level", "pixel_size"),
+    "Time and memory": ("max_memory", "window_px", "device", "runtime", "precision"),
+    "Many scenes": ("shard",),
+}
 
-@click.command("mask", short_help="Mask the clouds of a product.")
+
+@click.command("mask", cls=GroupedCommand, groups=_GROUPS, short_help="Mask the clouds of a product.")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option(
     "-o",
@@ -102,6 +114,29 @@ if TYPE_CHECKING:
     help="Spacing of a source that carries no georeference.",
 )
 @click.option("--allow-level-mismatch", is_flag=True, help="Run a model on a level it was not made for.")
+@click.option(
+    "--min-area-m2",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="M2",
+    help="First: fill areas of one class, corners count, that are smaller, with what touches them most.",
+)
+@click.option(
+    "--closing",
+    metavar="CLASS=LENGTH,...",
+    help="Then: close gaps that are narrower than twice the length, e.g. cloud=60m.",
+)
+@click.option(
+    "--buffer",
+    metavar="CLASS=LENGTH,...",
+    help="Last: grow classes by a length on the ground, e.g. cloud=100m,shadow=50m. Classes are cloud, "
+    "thick, thin, shadow, snow; none grows into 255 or over a worse one: thick, thin, shadow, snow, clear.",
+)
+@click.option(
+    "--probabilities",
+    is_flag=True,
+    help="Write the network's probability of each class too, in percent, before anything is done to it.",
+)
 @click.option("--preview/--no-preview", default=True, show_default=True, help="Write a picture of each mask.")
 @click.option("--shard", metavar="I/N", help="Mask the I-th of N shares of the sources: for job arrays.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
@@ -115,6 +150,9 @@ def command(
     window: str | None,
     window_px: int | None,
     max_memory: str,
+    min_area_m2: float,
+    closing: str | None,
+    buffer: str | None,
     as_json: bool,
     quiet: bool,
     **asked: Any,
@@ -129,18 +167,24 @@ def command(
       unclouded mask S2B_MSIL1C_20240305T104819_N0510_R008_T31TCJ_20240305T124902.SAFE -o masks
       unclouded mask *.zip -o masks --gsd 20 --max-memory 2GB
       unclouded mask scene.zip -o masks --area fields.geojson
+      unclouded mask scene.zip -o masks --gsd 20 --buffer cloud=100m,shadow=50m --probabilities
       unclouded mask stack.tif -o masks --level L1C --offset -1000 --quantification 10000
 
     \b
     For each scene, DIR gets
       ID_mask.tif      COG, uint8: 0 clear, 1 thick cloud, 2 thin cloud, 3 cloud shadow, 4 snow,
                        255 not seen; which of them depends on the model
-      ID_preview.png   true colour beside the mask
+      ID_mask.qml      its style, which QGIS takes by itself
+      ID_probabilities.tif
+                       with --probabilities: COG, uint8, a band a class in percent
+      ID_preview.png   the scene beside the mask, in true colour where its bands allow
+      ID.json          STAC item, where the product says when it was taken
     and run.json: the state, shares, warnings and errors of every scene. What is there already, made from
     the same input in the same way, is not made again.
     """  # noqa: D301 - \b is click's mark for text that must not be re-wrapped
     from unclouded.jobs import MaskOptions, RunOptions, Shard, mask
     from unclouded.predict import Running
+    from unclouded.refine import Refinement, rules
 
     running = Running(**{name: asked.pop(name) for name in ("runtime", "device", "precision")})
     given = asked | {
@@ -148,6 +192,11 @@ def command(
         "max_memory": _read.size_in_bytes(max_memory),
         "window": window_px,
         "running": running,
+        "refinement": Refinement(
+            min_area_m2=min_area_m2,
+            closing=rules(_read.lengths(closing, "--closing"), what="--closing"),
+            buffer=rules(_read.lengths(buffer, "--buffer"), what="--buffer"),
+        ),
     }
     if model:
         given["model"] = model
@@ -184,6 +233,6 @@ def _show(report: "RunReport", *, quiet: bool) -> None:
 def _plain(scene: "SceneReport") -> dict[str, object]:
     """A scene's report as JSON has it."""
     masked = asdict(scene.masked) if scene.masked else {}
-    masked |= {name: str(masked[name]) for name in ("mask", "preview") if masked.get(name)}
+    masked |= {name: str(value) for name, value in masked.items() if isinstance(value, Path)}
     error = str(scene.error) if scene.error else None
     return {"source": scene.source, "state": scene.state, "seconds": scene.seconds, "error": error, **masked}

@@ -2,20 +2,24 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from unclouded._version import __version__
-from unclouded.core.classes import LEGEND_TAG
+from unclouded.core.classes import NODATA
 from unclouded.core.errors import OptionError
 from unclouded.core.spec import ModelSpec
-from unclouded.core.strips import Strips
+from unclouded.core.strips import Strip
 from unclouded.core.windows import Window
-from unclouded.jobs._fit import check_fit, legend_name, legend_of, notes
+from unclouded.jobs._files import Frame, files_of, write_rasters
+from unclouded.jobs._fit import check_fit, legend_of, notes
 from unclouded.jobs._part import Part, part_of
+from unclouded.jobs._provenance import provenance_of
 from unclouded.jobs._tally import Tally
-from unclouded.outputs.cog import write_mask
+from unclouded.outputs.picture import composite_of
 from unclouded.outputs.preview import write_preview
+from unclouded.outputs.provenance import Provenance
+from unclouded.outputs.stac import MaskFiles, write_item
+from unclouded.outputs.style import write_style
 from unclouded.predict import (
     DEFAULT_MEMORY,
     Edge,
@@ -27,6 +31,7 @@ from unclouded.predict import (
     windowing_for,
     windowing_of_size,
 )
+from unclouded.refine import Refinement, bytes_held, reach_px
 from unclouded.scene import Scene, block_cache, open_scene
 
 Progress = Callable[[str, float], None]
@@ -72,6 +77,10 @@ class MaskOptions:
     """Spacing of a source that carries no georeference, m; None: it is masked pixel by pixel."""
     allow_level_mismatch: bool = False
     """Run a model on a level that it was not made for."""
+    refinement: Refinement = field(default_factory=Refinement)
+    """What is done to the mask after the network: small areas, closing, buffers."""
+    probabilities: bool = False
+    """Write the probability of each class too."""
     preview: bool = True
     """Write the preview PNG too."""
 
@@ -94,6 +103,13 @@ class MaskedScene:
     warnings: tuple[str, ...]
     device: str = ""
     """What the network ran on, by what; and with `--device auto` why on nothing better."""
+    refinement: str = "none"
+    """What was done to the mask after the network."""
+    probabilities: Path | None = None
+    style: Path | None = None
+    """For QGIS, which takes it by itself."""
+    item: Path | None = None
+    """STAC item; None where the product does not state when it was taken."""
 
 
 def open_for(source: str | Path, options: MaskOptions, *, granule: str | None = None) -> Scene:
@@ -110,45 +126,62 @@ def open_for(source: str | Path, options: MaskOptions, *, granule: str | None = 
 
 
 def mask_scene(
-    scene: Scene, model: Model, folder: Path, options: MaskOptions, progress: Progress
+    scene: Scene,
+    model: Model,
+    folder: Path,
+    options: MaskOptions,
+    progress: Progress,
+    *,
+    source: str | Path | None = None,
 ) -> MaskedScene:
-    """Mask one opened scene: `<id>_mask.tif` and `<id>_preview.png` in the folder.
+    """Mask one opened scene: `<id>_mask.tif` and what belongs to it, in the folder.
+
+    Args:
+        source: where the product was found; the STAC item links to it.
 
     Raises:
         LevelError: the model was made for another processing level.
         BandError: the model needs a band that the scene lacks.
         RasterError: pixels cannot be read.
         OutputError: a file cannot be written.
-        OptionError: the memory allowed is too little.
+        OptionError: the memory allowed is too little; refinement is asked for of a class that the model
+            lacks, or where the spacing is not known.
     """
     spec = model.spec
+    options.refinement.check_classes(set(spec.classes), where=spec.name)
     check_fit(scene, spec, allow_level_mismatch=options.allow_level_mismatch)
     target = target_of(scene, spec, options)
     area = str(options.area) if options.area is not None else None
     part = part_of(target.grid, options.part, area, where=scene.id)
-    grid = target.grid.cut(part.window)
-    windowing = windowing_of(target, spec, options)
-    tally = Tally(spec=spec, shape=grid.shape)
-    mask = folder / f"{scene.id}_mask.tif"
-    with block_cache(windowing.cache_bytes):
-        strips = _masked(target, model, windowing, part, tally)
-        write_mask(
-            mask,
-            grid,
-            ((strip.window, strip.codes) for strip in _counted(strips, tally, scene.id, progress)),
-            legend=legend_of(spec),
-            tags=_tags(target, model, options),
-        )
+    made = provenance_of(
+        target,
+        model,
+        target.grid.cut(part.window),
+        edge=options.edge,
+        refinement=options.refinement,
+        source=source,
+    )
+    composite = composite_of(made.bands) if options.preview else None
+    tally = Tally(spec=spec, shape=made.grid.shape, composite=composite)
+    files = files_of(folder, scene.id, probabilities=options.probabilities, preview=options.preview)
+    job = _Job(scene=target, model=model, options=options, part=part, made=made, files=files, tally=tally)
+    _write_rasters(job, progress)
+    item = _write_others(job, folder)
+    idle = options.refinement.without_effect(target.pixel_size)
     return MaskedScene(
         id=scene.id,
-        mask=mask,
-        preview=_write_preview(folder, target, spec, tally) if options.preview else None,
+        mask=files.mask,
+        preview=files.preview,
         pixel_size=target.pixel_size,
         shares={item.name: tally.shares()[item.code] for item in legend_of(spec) if tally.shares()},
         valid_share=tally.valid_share(),
         radiometry=scene.radiometry.describe(),
-        warnings=(*target.warnings, *notes(target, spec), *tally.warnings()),
+        warnings=(*target.warnings, *notes(target, spec), *idle, *tally.warnings()),
         device=model.session.device,
+        refinement=made.refinement,
+        probabilities=files.probabilities,
+        style=files.style,
+        item=item,
     )
 
 
@@ -170,61 +203,75 @@ def windowing_of(scene: Scene, spec: ModelSpec, options: MaskOptions) -> Windowi
     Raises:
         OptionError: the memory allowed is too little, or the windows do not fit the model.
     """
-    task = Task(spec=spec, shape=scene.grid.shape, threads=os.cpu_count() or 1, edge=options.edge)
+    task = Task(
+        spec=spec,
+        shape=scene.grid.shape,
+        threads=os.cpu_count() or 1,
+        edge=options.edge,
+        beside=bytes_held(options.refinement, scene.grid),
+    )
     if options.window is None:
         return windowing_for(task, options.max_memory)
     return windowing_of_size(task, options.window, options.max_memory)
 
 
-def _masked(scene: Scene, model: Model, windowing: Windowing, part: Part, tally: Tally) -> Strips:
-    """Strips of the part, as the network sees it."""
-    strips = predict_strips(
-        scene, model, windowing, region=part.window, watch=lambda found: tally.look(found, part.window)
-    )
-    return (part.shown(strip) for strip in strips)
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """One mask in the making."""
+
+    scene: Scene
+    """At the spacing of the mask."""
+    model: Model
+    options: MaskOptions
+    part: Part
+    made: Provenance
+    files: MaskFiles
+    tally: Tally
 
 
-def _counted(strips: Strips, tally: Tally, name: str, progress: Progress) -> Strips:
-    """The strips, counted and reported as they pass."""
-    progress(name, 0.0)
-    for strip in strips:
-        tally.count(strip.window, strip.codes)
-        yield strip
-        progress(name, strip.row_end / tally.shape[0])
+def _write_rasters(job: _Job, progress: Progress) -> None:
+    """Predict the part and what its refinement looks at around it, and write the part."""
+    grid, window, refinement = job.scene.grid, job.part.window, job.options.refinement
+    wide = window.grown(reach_px(refinement, grid)).clipped(grid.shape)
+    inner = replace(window, row_off=window.row_off - wide.row_off, col_off=window.col_off - wide.col_off)
+    windowing = windowing_of(job.scene, job.model.spec, job.options)
+
+    def count(strip: Strip) -> None:
+        job.tally.count(strip.window, strip.codes)
+        progress(job.scene.id, strip.row_end / window.height)
+
+    progress(job.scene.id, 0.0)
+    with block_cache(windowing.cache_bytes):
+        strips = predict_strips(
+            job.scene,
+            job.model,
+            windowing,
+            region=wide,
+            watch=lambda found: job.tally.look(found, window),
+            probabilities=job.options.probabilities,
+        )
+        frame = Frame(grid=grid.cut(wide), inner=inner, shown=job.part.shown)
+        write_rasters(strips, job.files, job.made, refinement, frame=frame, count=count)
 
 
-def _write_preview(folder: Path, scene: Scene, spec: ModelSpec, tally: Tally) -> Path:
-    path = folder / f"{scene.id}_preview.png"
-    write_preview(
-        path,
-        tally.true_colour,
-        tally.overview,
-        legend=legend_of(spec),
-        shares=tally.shares(),
-        title=f"{scene.id} · {spec.name} · {scene.pixel_size:.4g} m",
-    )
-    return path
-
-
-def _tags(scene: Scene, model: Model, options: MaskOptions) -> dict[str, str]:
-    """Provenance for the file's metadata: what made the mask, from what."""
-    spec = model.spec
-    tags = {
-        "TIFFTAG_SOFTWARE": f"unclouded {__version__}",
-        "UNCLOUDED_SOURCE": scene.id,
-        "UNCLOUDED_SENSOR": scene.sensor,
-        "UNCLOUDED_LEVEL": scene.level or "not stated",
-        "UNCLOUDED_BASELINE": scene.baseline or "not stated",
-        "UNCLOUDED_MODEL": f"{spec.name} {spec.version}",
-        "UNCLOUDED_MODEL_SHA256": model.sha256,
-        "UNCLOUDED_MODEL_RECOMMENDED": "yes" if spec.recommended else f"no: {spec.why}",
-        "UNCLOUDED_BANDS": " ".join(name for name in spec.bands if name in scene.bands),
-        "UNCLOUDED_RADIOMETRY": scene.radiometry.describe(),
-        "UNCLOUDED_EDGE": options.edge,
-        "UNCLOUDED_RUNTIME": model.session.device.partition(" (")[0],
-        "UNCLOUDED_READING": "full resolution" if scene.exact else "coarsest level that is fine enough",
-        LEGEND_TAG: legend_name(spec),
-    }
-    if scene.sensing_time is not None:
-        tags["TIFFTAG_DATETIME"] = f"{scene.sensing_time:%Y:%m:%d %H:%M:%S}"
-    return tags
+def _write_others(job: _Job, folder: Path) -> Path | None:
+    """Write preview, style and item; the path of the item, which needs the time when the scene was taken."""
+    made, files, tally = job.made, job.files, job.tally
+    if files.style is not None:
+        write_style(files.style, made.legend)
+    if files.preview is not None:
+        drawn = tally.composite.describe() if tally.composite else "no band to show"
+        write_preview(
+            files.preview,
+            tally.picture,
+            tally.overview,
+            legend=made.legend,
+            shares=tally.shares(),
+            title=f"{made.identity.id} · {made.spec.name} · {made.grid.pixel_size:.4g} m · {drawn}",
+        )
+    if made.identity.sensing_time is None:
+        return None
+    item = folder / f"{made.identity.id}.json"
+    counts = {code: int(tally.counts[code]) for code in (*made.spec.classes, NODATA)}
+    write_item(item, made, counts, files)
+    return item

@@ -6,39 +6,39 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from unclouded.core.bands import band
 from unclouded.core.classes import CLEAR, NODATA
 from unclouded.core.spec import ModelSpec
 from unclouded.core.windows import Window
+from unclouded.outputs.picture import Composite
 from unclouded.predict import InputStatistics, OutputStatistics, Prediction
 
 OVERVIEW_PX = 900
 """Longest side of the picture, px."""
-_TRUE_COLOUR = tuple(band(name).name for name in ("red", "green", "blue"))
 
 
 @dataclass(kw_only=True)
 class Tally:
-    """Counts of a mask, and every n-th pixel of it and of its true colour."""
+    """Counts of a mask, and every n-th pixel of it and of a picture of the scene."""
 
     spec: ModelSpec
     shape: tuple[int, int]
     """(height, width) of the mask, px."""
+    composite: Composite | None = None
+    """Bands of the picture, among those that the model reads; None: none is made."""
     counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
     """Pixels by code."""
     inputs: InputStatistics = field(init=False)
     outputs: OutputStatistics = field(default_factory=OutputStatistics)
     overview: npt.NDArray[np.uint8] = field(init=False)
     """Codes (y, x) of every `step`-th pixel."""
-    true_colour: npt.NDArray[np.float32] | None = field(init=False)
-    """Reflectance (3, y, x) of the same pixels; None where the model does not read the bands."""
+    picture: npt.NDArray[np.float32] | None = field(init=False)
+    """Reflectance (3, y, x) of the same pixels; None without a composite."""
 
     def __post_init__(self) -> None:
         self.inputs = InputStatistics(bands=self.spec.bands)
         size = tuple(math.ceil(side / self.step) for side in self.shape)
         self.overview = np.full(size, NODATA, np.uint8)
-        has_colour = set(_TRUE_COLOUR) <= set(self.spec.bands)
-        self.true_colour = np.zeros((3, *size), np.float32) if has_colour else None
+        self.picture = None if self.composite is None else np.zeros((3, *size), np.float32)
 
     @property
     def step(self) -> int:
@@ -63,8 +63,8 @@ class Tally:
             window = replace(
                 window, row_off=window.row_off - part.row_off, col_off=window.col_off - part.col_off
             )
-        if self.true_colour is not None:
-            for channel, name in zip(self.true_colour, _TRUE_COLOUR, strict=True):
+        if self.composite is not None and self.picture is not None:
+            for channel, name in zip(self.picture, self.composite.bands, strict=True):
                 self._lay(channel, window, reading.reflectance[self.spec.bands.index(name)])
 
     def count(self, window: Window, codes: npt.NDArray[np.uint8]) -> None:

@@ -34,6 +34,8 @@ class Provenance:
     """What the network saw past the scene's edge."""
     reading: str
     """At which resolution levels the bands were read."""
+    runtime: str
+    """What the network ran on."""
     refinement: str
     """What was done to the mask after the network; `none` where nothing was."""
     software: str
@@ -61,6 +63,7 @@ class Provenance:
             "UNCLOUDED_BANDS": " ".join(self.bands),
             "UNCLOUDED_RADIOMETRY": self.radiometry,
             "UNCLOUDED_EDGE": self.edge,
+            "UNCLOUDED_RUNTIME": self.runtime,
             "UNCLOUDED_READING": self.reading,
         }
         if identity.sensing_time is not None:

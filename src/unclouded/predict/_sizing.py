@@ -41,6 +41,8 @@ class Task:
     threads: int
     """Bands decoded, and windows run, at the same time."""
     edge: Edge = "reflect"
+    beside: int = 0
+    """Bytes that others take while it runs: refinement."""
 
     @property
     def run_bytes_px(self) -> int:
@@ -118,7 +120,7 @@ def bytes_of(task: Task, windowing: Windowing) -> int:
     making = task.threads * min(windowing.block_rows, height) * width * RESAMPLING_BYTES_PX
     window = (min(windowing.size, height) + 2 * halo) * (min(windowing.width, width) + 2 * halo)
     runs = windowing.running * window * task.run_bytes_px
-    return BASE_BYTES + windowing.cache_bytes + held + results + making + runs
+    return BASE_BYTES + task.beside + windowing.cache_bytes + held + results + making + runs
 
 
 def work_of(task: Task, windowing: Windowing) -> int:
