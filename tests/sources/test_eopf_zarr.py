@@ -10,58 +10,16 @@ import numpy as np
 import pytest
 import zarr
 
-from unclouded.core.bands import NAMES, band, expected_at
+from unclouded.core.bands import NAMES, expected_at
 from unclouded.core.errors import OptionError, ProductError, RadiometryError, RasterError, ServiceError
 from unclouded.core.windows import Window, whole
 from unclouded.scene import open_scene
 from unclouded.sources import OpenOptions, eopf_zarr, open_product, read_metadata
-from unclouded.testing.products import CORNER, ramp
+from unclouded.testing.others import write_fake_eopf as written
+from unclouded.testing.products import ramp
 from unclouded.testing.readers import check_product
 
 NAME = "S2B_MSIL1C_20240305T104819_N0511_R051_T32TQM_20240305T125410"
-
-
-def written(folder, *, level="L1C", zarr_format=2, attributes=True, transform=True, offset=-0.1, bands=NAMES):
-    """A product of the real structure, 60 m bands of 8 px."""
-    name = NAME.replace("L1C", level)
-    path = folder / f"{name}.zarr"
-    root = zarr.open_group(path, mode="w", zarr_format=zarr_format)
-    root.attrs.update(
-        {
-            "stac_discovery": {
-                "id": f"{name}.SAFE",
-                "type": "Feature",
-                "properties": {
-                    "platform": "sentinel-2b",
-                    "datetime": None,
-                    "start_datetime": "2024-03-05T10:48:19.024000+00:00",
-                    "eopf:baseline": "05.11",
-                    "processing:version": "",
-                    "product:type": f"S02MSI{level}",
-                    "eo:cloud_cover": 12.5,
-                    "proj:epsg": 32632,
-                },
-            },
-            "other_metadata": {"mean_sun_zenith_angle_in_deg_for_all_bands_all_detectors": 53.25},
-        }
-    )
-    for name in (name for name in bands if level in band(name).levels):
-        gsd = band(name).gsd
-        side = 8 * 60 // gsd
-        group = root.require_group(f"measurements/reflectance/r{gsd}m")
-        dn = ramp(name, side, side)
-        dn[:2] = 0
-        array = group.create_array(name.lower(), data=dn, chunks=(16, 16), fill_value=0)
-        if attributes:
-            array.attrs.update({"scale_factor": 0.0001, "add_offset": offset, "fill_value": 0})
-        if transform:
-            array.attrs.update(
-                {"proj:transform": [gsd, 0, CORNER[0], 0, -gsd, CORNER[1], 0, 0, 1], "proj:epsg": 32632}
-            )
-        elif "x" not in group:
-            group.create_array("x", data=CORNER[0] + gsd * (np.arange(side) + 0.5))
-            group.create_array("y", data=CORNER[1] - gsd * (np.arange(side) + 0.5))
-    return path
 
 
 def opened(path, **options):

@@ -1,6 +1,5 @@
 """Landsat-8/9 level 1: reflectance at the top of the atmosphere, bands by analogy."""
 
-import json
 import math
 from datetime import UTC, datetime
 
@@ -11,73 +10,13 @@ from unclouded.core.errors import ProductError, RadiometryError
 from unclouded.core.levels import kind_of
 from unclouded.scene import open_scene
 from unclouded.sources import OpenOptions, landsat, open_product, read_metadata
-from unclouded.testing.products import ramp, write_fake_geotiff
+from unclouded.testing.others import LANDSAT_BANDS as ANALOGUES
+from unclouded.testing.others import LANDSAT_NAME as NAME
+from unclouded.testing.others import SUN_ELEVATION as ELEVATION
+from unclouded.testing.others import landsat_groups as fields
+from unclouded.testing.others import write_fake_landsat as written
+from unclouded.testing.products import ramp
 from unclouded.testing.readers import check_product
-
-NAME = "LC08_L1TP_193028_20240305_20240315_02_T1"
-ANALOGUES = {
-    "B01": "B1",
-    "B02": "B2",
-    "B03": "B3",
-    "B04": "B4",
-    "B8A": "B5",
-    "B10": "B9",
-    "B11": "B6",
-    "B12": "B7",
-}
-ELEVATION = 36.75
-
-
-def fields():
-    """Groups of the real structure: level 1, and what level 2 files repeat below it."""
-    numbers = [own.removeprefix("B") for own in ANALOGUES.values()]
-    return {
-        "PRODUCT_CONTENTS": {
-            "LANDSAT_PRODUCT_ID": NAME,
-            "PROCESSING_LEVEL": "L1TP",
-            "COLLECTION_NUMBER": "02",
-            **{f"FILE_NAME_BAND_{n}": f"{NAME}_B{n}.TIF" for n in numbers},
-        },
-        "IMAGE_ATTRIBUTES": {
-            "SPACECRAFT_ID": "LANDSAT_8",
-            "DATE_ACQUIRED": "2024-03-05",
-            "SCENE_CENTER_TIME": "10:03:21.4563210Z",
-            "CLOUD_COVER": "12.50",
-            "SUN_AZIMUTH": "158.50000000",
-            "SUN_ELEVATION": f"{ELEVATION}",
-        },
-        "LEVEL1_RADIOMETRIC_RESCALING": {
-            **{f"RADIANCE_MULT_BAND_{n}": "1.2E-02" for n in numbers},
-            **{f"REFLECTANCE_MULT_BAND_{n}": "2.0000E-05" for n in numbers},
-            **{f"REFLECTANCE_ADD_BAND_{n}": "-0.100000" for n in numbers},
-        },
-    }
-
-
-def as_text(groups):
-    quoted = ("ID", "LEVEL", "FILE", "DATE", "TIME")
-    lines = ["GROUP = LANDSAT_METADATA_FILE"]
-    for group, entries in groups.items():
-        lines.append(f"  GROUP = {group}")
-        for key, value in entries.items():
-            text = f'"{value}"' if any(word in key for word in quoted) else value
-            lines.append(f"    {key} = {text}")
-        lines.append(f"  END_GROUP = {group}")
-    return "\n".join([*lines, "END_GROUP = LANDSAT_METADATA_FILE", "END", ""])
-
-
-def written(folder, groups=None, *, kind="txt", bands=tuple(ANALOGUES)):
-    folder.mkdir(parents=True, exist_ok=True)
-    groups = groups or fields()
-    text = as_text(groups) if kind == "txt" else json.dumps({"LANDSAT_METADATA_FILE": groups})
-    (folder / f"{NAME}_MTL.{kind}").write_text(text)
-    for name in bands:
-        values = ramp(name, 24, 30) * 5
-        values[:2] = 0
-        write_fake_geotiff(
-            folder / f"{NAME}_{ANALOGUES[name]}.TIF", values[None], (None,), pixel_size=30, nodata=0
-        )
-    return folder
 
 
 def opened(path, **options):
