@@ -267,8 +267,25 @@ def test_values_that_are_no_numbers(stated):
 
 def test_nothing_seen_and_all_saturated(stated):
     assert (odc_cube() * 0).unclouded.mask(**stated).values.min() == 255
-    full = xr.full_like(odc_cube(), 65535).unclouded.mask(**stated)
+    with pytest.warns(UserWarning, match="input looks unscaled"):
+        full = xr.full_like(odc_cube(), 65535).unclouded.mask(**stated)
     assert 255 not in full.values
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_numbers_in_another_unit_are_named(stated, lazy):
+    """In a part of a scene only what no landscape explains: a block may be all water."""
+    source = odc_cube()
+    if lazy:
+        pytest.importorskip("dask")
+        source = source.chunk({"y": 16})
+    with pytest.warns(UserWarning, match="cube: input looks unscaled: .* state quantification="):
+        source.unclouded.mask(**stated | {"quantification": 1}).compute(scheduler="sync")
+    if lazy:
+        source.unclouded.mask(**stated | {"quantification": 1e6}).compute(scheduler="sync")
+    else:
+        with pytest.warns(UserWarning, match="cube: input looks wrongly scaled"):
+            source.unclouded.mask(**stated | {"quantification": 1e6})
 
 
 def test_few_tasks_and_no_weights_in_the_graph(stated):

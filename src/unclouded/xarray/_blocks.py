@@ -1,5 +1,6 @@
 """What is done to one block of a cube: plain arrays in and out, so that a worker anywhere can do it."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,11 +13,14 @@ from unclouded.core.errors import ModelError
 from unclouded.core.grid import Grid
 from unclouded.core.windows import Window
 from unclouded.jobs._numbers import Numbers, scene_of
-from unclouded.predict import Model, Windowing, load_model, predict
+from unclouded.jobs._wording import in_python
+from unclouded.predict import InputStatistics, Model, Windowing, load_model, predict
 from unclouded.refine import Refinement, refine_array
 from unclouded.xarray._layout import metric
 
 Codes = npt.NDArray[np.uint8]
+UNSCALED = "input looks unscaled"
+"""How the guard of `predict` begins where most values are above any reflectance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +65,23 @@ def mask_block(masking: Masking, values: Sequence[Sequence[npt.NDArray[np.generi
     for position, bands in enumerate(values):
         numbers = masking.numbers[place.first_date + position]
         scene = scene_of(numbers, bands, place.given)
+        seen = InputStatistics(bands=model.spec.bands)
         for prediction in predict(scene, model, masking.windowing, region=place.own):
             rows, cols = _inside(prediction.window, place.own)
             out[position, rows, cols] = prediction.codes
+            seen.add(prediction.reading.reflectance, prediction.reading.valid, prediction.presence)
+        _warn(seen, is_whole=place.own.shape == numbers.grid.shape)
     return out
+
+
+def _warn(seen: InputStatistics, *, is_whole: bool) -> None:
+    """Say what looks wrong with the numbers; of a part of a scene only what no landscape explains.
+
+    All of a block may be dark water or bright cloud.
+    """
+    for line in seen.warnings():
+        if is_whole or line.startswith(UNSCALED):
+            warnings.warn(f"cube: {in_python(line)}", stacklevel=2)
 
 
 @dataclass(frozen=True, kw_only=True)
