@@ -1,5 +1,7 @@
 """Which samples may be used: nodata in full resolution, and what it has touched in the coarser levels."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -78,20 +80,32 @@ def _runs(mask: Bool, axis: int) -> Bool:
     shape = list(mask.shape)
     shape[axis] = LINE_PX - 1
     rim = np.ones(shape, np.bool_)
-    counts = np.cumsum(np.concatenate([rim, mask, rim], axis=axis, dtype=np.int32), axis=axis)
-    zeros = np.zeros_like(np.take(counts, [0], axis=axis))
-    sums = np.concatenate([zeros, counts], axis=axis)
-    begins = (_from(sums, LINE_PX, axis) - _until(sums, LINE_PX, axis)) == LINE_PX
-    started = np.concatenate([zeros, np.cumsum(begins, axis=axis, dtype=np.int32)], axis=axis)
-    return np.asarray((_from(started, LINE_PX, axis) - _until(started, LINE_PX, axis)) > 0)
+    starts = np.concatenate([rim, mask, rim], axis=axis)
+    for step in _steps_to(LINE_PX):  # then: where so many in a row begin
+        starts = _from(starts, step, axis) & _until(starts, step, axis)
+    found = np.zeros(mask.shape, np.bool_)
+    for shift in range(LINE_PX):  # a run that begins here, or up to so many before
+        found |= _until(_from(starts, shift, axis), LINE_PX - 1 - shift, axis)
+    return found
 
 
-def _from(array: npt.NDArray[np.int32], count: int, axis: int) -> npt.NDArray[np.int32]:
+def _steps_to(length: int) -> Iterator[int]:
+    """Shifts by which a run of one grows, doubled at most, to this length: 1, 2, 4, 4 to 12."""
+    grown_to = 1
+    while grown_to < length:
+        step = min(grown_to, length - grown_to)
+        yield step
+        grown_to += step
+
+
+def _from(array: Bool, count: int, axis: int) -> Bool:
     return array[count:] if axis == 0 else array[:, count:]
 
 
-def _until(array: npt.NDArray[np.int32], count: int, axis: int) -> npt.NDArray[np.int32]:
-    return array[:-count] if axis == 0 else array[:, :-count]
+def _until(array: Bool, count: int, axis: int) -> Bool:
+    """The array without the last so many."""
+    end = array.shape[axis] - count
+    return array[:end] if axis == 0 else array[:, :end]
 
 
 def context_of(reach: int) -> int:
