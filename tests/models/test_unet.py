@@ -145,3 +145,12 @@ def test_saturated_and_wild_values_are_cut():
 def test_options_without_meaning_are_named(options, word):
     with pytest.raises(OptionError, match=f"unet .*{word}"):
         Config(**options)
+
+
+def test_a_new_network_has_no_checkerboard():
+    torch.manual_seed(1)
+    network = build(SMALL).eval()
+    logits = network(torch.rand(1, len(SMALL.bands), 32, 32), torch.ones(1, len(SMALL.bands)))
+    corners = [logits[:, :, row::2, col::2] for row in (0, 1) for col in (0, 1)]
+    for corner in corners[1:]:
+        torch.testing.assert_close(corner, corners[0])

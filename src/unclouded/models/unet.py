@@ -126,6 +126,8 @@ class UNet(nn.Module):
         self.apply(_initialise)
         # bands that are there change nothing at first
         nn.init.zeros_(self.presence.weight)
+        if shuffle:
+            _initialise_alike(self.head)
 
     def forward(self, reflectance: Tensor, presence: Tensor) -> Tensor:
         """Logits (n, class, y, x); values of absent bands are not looked at."""
@@ -212,6 +214,16 @@ def _normed(
     """A convolution and the normalisation that folds into it."""
     conv = nn.Conv2d(inner, outer, kernel, stride=stride, padding=padding, groups=groups, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(outer))
+
+
+@torch.no_grad()
+def _initialise_alike(head: nn.Conv2d) -> None:
+    """The pixels that come of one coarse pixel begin equal: else training leaves a checkerboard.
+
+    Source: Aitken et al. 2017, "Checkerboard artifact free sub-pixel convolution" (ICNR).
+    """
+    first = head.weight[:: STEM_STRIDE**2]
+    head.weight.copy_(first.repeat_interleave(STEM_STRIDE**2, dim=0))
 
 
 @torch.no_grad()
