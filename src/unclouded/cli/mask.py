@@ -22,7 +22,7 @@ _GROUPS = {
     "Part of a scene": ("window", "area"),
     "What a source does not say": ("offset", "quantification", "sensor", "level", "pixel_size"),
     "Time and memory": ("max_memory", "window_px", "device", "runtime", "precision"),
-    "Many scenes": ("shard",),
+    "Many scenes": ("shard", "cluster", "workers"),
 }
 
 
@@ -139,14 +139,22 @@ _GROUPS = {
 )
 @click.option("--preview/--no-preview", default=True, show_default=True, help="Write a picture of each mask.")
 @click.option("--shard", metavar="I/N", help="Mask the I-th of N shares of the sources: for job arrays.")
+@click.option(
+    "--cluster", metavar="ADDRESS", help="Mask on the workers of a Dask scheduler, tcp://HOST:PORT."
+)
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N", help="Mask in N processes of this machine."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no warnings.")
 def command(
     sources: tuple[str, ...],
     output: str,
     model: str | None,
-    shard: str | None,
     *,
+    shard: str | None,
+    cluster: str | None,
+    workers: int | None,
     window: str | None,
     window_px: int | None,
     max_memory: str,
@@ -201,7 +209,7 @@ def command(
     if model:
         given["model"] = model
     options = MaskOptions(**given)
-    share = RunOptions(shard=Shard.parse(shard) if shard else None)
+    share = RunOptions(shard=Shard.parse(shard) if shard else None, cluster=cluster, workers=workers)
     with scene_progress(quiet=quiet) as progress:
         report = mask(sources, output, options, run=share, progress=progress)
     if as_json:

@@ -9,10 +9,11 @@ from pathlib import Path
 from rasterio.errors import NotGeoreferencedWarning
 
 from unclouded.core.errors import OptionError, UncloudedError
-from unclouded.jobs._bucket import SCHEME, Bucket, parse_address, source_versions
+from unclouded.jobs._bucket import source_versions
 from unclouded.jobs._crew import Crew, Relay, work_off
 from unclouded.jobs._ledger import Ledger
-from unclouded.jobs._resume import Item, Owners, fingerprint, scenes_of
+from unclouded.jobs._places import Place, open_place
+from unclouded.jobs._resume import Item, Owners, fingerprint, products_of, scenes_of
 from unclouded.jobs._scene import MaskedScene, MaskOptions, Progress
 from unclouded.jobs._shard import Shard
 from unclouded.jobs._store import Entry, Folder
@@ -30,6 +31,16 @@ class RunOptions:
 
     shard: Shard | None = None
     """Only this share of the sources; the report is `run-i-of-n.json`."""
+    cluster: str | None = None
+    """Address of a Dask scheduler whose workers mask the scenes."""
+    workers: int | None = None
+    """Processes of this machine that mask the scenes; None: this one."""
+
+    def __post_init__(self) -> None:
+        if self.cluster is not None and self.workers is not None:
+            raise OptionError("expected --cluster or --workers, found both; a cluster has workers of its own")
+        if self.workers is not None and self.workers < 1:
+            raise OptionError(f"--workers: expected at least 1, found {self.workers}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,48 +98,50 @@ def mask(
     Raises:
         UncloudedError: a single source failed. Of several, those that fail are in the report.
     """
-    listed = [sources] if isinstance(sources, str | Path) else list(dict.fromkeys(sources))
+    listed = products_of([sources] if isinstance(sources, str | Path) else sources)
     if not listed:
         raise OptionError("mask: expected at least one source, found none")
     options, run = options or MaskOptions(), run or RunOptions()
     shared = run.shard.of(listed) if run.shard else listed
-    store = open_store(output, run.shard.report if run.shard else NAME)
+    store = open_place(output, run.shard.report if run.shard else NAME)
     masking = _Masking(
         store=store, model=load_model(options.model, options.running), options=options, owners=Owners()
     )
     with _quiet_about_georeference(), store.alone():
-        crew = Relay(Bench(model=masking.model, store=store, owners=masking.owners), progress)
-        scenes = _worked_off(masking, crew, shared, _facts(listed, run))
+        bench = Bench(model=masking.model, store=store, owners=masking.owners)
+        with _crew(run, bench, progress) as crew:
+            scenes = _worked_off(masking, crew, shared, _facts(listed, run))
     if len(listed) == len(scenes) == 1 and scenes[0].error is not None:
         raise scenes[0].error
     return RunReport(where=store.where, report=store.report, scenes=scenes)
+
+
+@contextmanager
+def _crew(run: RunOptions, bench: Bench, progress: Progress) -> Iterator[Crew]:
+    """Who masks the scenes: this process, or those that were asked for."""
+    if run.cluster is None and run.workers is None:
+        yield Relay(bench, progress)
+        return
+    try:
+        from unclouded.jobs import _cluster  # noqa: PLC0415 - needs an extra
+    except ImportError as err:
+        raise OptionError("a cluster needs Dask's distributed: pip install 'unclouded[cluster]'") from err
+    start = (
+        _cluster.local(run.workers, progress) if run.workers else _cluster.joined(str(run.cluster), progress)
+    )
+    with start as crew:
+        yield crew
 
 
 def _facts(listed: Sequence[str | Path], run: RunOptions) -> Entry:
     return {"sources": len(listed), "shard": str(run.shard) if run.shard else None}
 
 
-def open_store(output: str | Path, report: str) -> Folder | Bucket:
-    """The place of that path or address; nothing is touched.
-
-    Raises:
-        OptionError: an address of another kind.
-    """
-    text = str(output)
-    if isinstance(output, str) and "://" in text:
-        if not text.startswith(SCHEME):
-            raise OptionError(
-                f"output: expected a folder or s3://BUCKET/PREFIX, found {text.partition('://')[0]}://"
-            )
-        return Bucket(address=parse_address(text), report=report)
-    return Folder(path=Path(output), report=report)
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Masking:
     """One call of `mask`: what all its scenes share."""
 
-    store: Folder | Bucket
+    store: Place
     model: Model
     options: MaskOptions
     owners: Owners
@@ -194,7 +207,7 @@ def _worked_off(
         work_off(crew, run.tasks(sources), run.tell)
         finished = True
     finally:
-        ledger.write(finished=finished)
+        ledger.close(finished=finished)
     return run.reports()
 
 

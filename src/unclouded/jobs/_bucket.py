@@ -55,6 +55,8 @@ class Bucket:
 
     address: Address
     report: str = NAME
+    scratch: Path | None = None
+    """Where attempts are made; None: the temporary folder of this machine."""
 
     @property
     def where(self) -> str:
@@ -71,9 +73,10 @@ class Bucket:
 
     @contextmanager
     def attempt(self, key: str) -> Iterator[Path]:
-        """A folder in the temporary folder of this machine."""
+        """A folder on this machine."""
+        prefix = f"unclouded-{key[:12]}-"
         try:
-            with TemporaryDirectory(prefix=f"unclouded-{key[:12]}-", ignore_cleanup_errors=True) as made:
+            with TemporaryDirectory(prefix=prefix, dir=self.scratch, ignore_cleanup_errors=True) as made:
                 yield Path(made)
         except FileNotFoundError as err:
             raise OutputError(
@@ -198,8 +201,11 @@ def _object(item: Any, address: Address) -> Object:
 
 
 @contextmanager
-def fetched(address: Address) -> Iterator[Path]:
+def fetched(address: Address, scratch: Path | None = None) -> Iterator[Path]:
     """A product of a store in a folder of this machine, whole, for as long as the block lasts.
+
+    Args:
+        scratch: where; None: in the temporary folder.
 
     Raises:
         ProductError: nothing there.
@@ -209,8 +215,8 @@ def fetched(address: Address) -> Iterator[Path]:
     found = list_objects(address)
     if not found:
         raise ProductError(f"{address}: expected a product, found nothing there; check the address")
-    with TemporaryDirectory(prefix="unclouded-source-", ignore_cleanup_errors=True) as scratch:
-        home = Path(scratch) / (PurePosixPath(address.prefix).name or address.bucket)
+    with TemporaryDirectory(prefix="unclouded-source-", dir=scratch, ignore_cleanup_errors=True) as own:
+        home = Path(own) / (PurePosixPath(address.prefix).name or address.bucket)
         for item in found:
             _fetch(address, item, _inside(home, item.name, address))
         yield home

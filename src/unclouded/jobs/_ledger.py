@@ -37,6 +37,13 @@ class Ledger:
         if time.monotonic() >= self._next:
             self.write()
 
+    def close(self, *, finished: bool) -> None:
+        """Take over what was made by workers that nobody heard of again, and write the report."""
+        for record in self._store.recover():
+            self.entries[record.source] = record.entry
+            self._unreported.append(record)
+        self.write(finished=finished)
+
     def write(self, *, finished: bool = False) -> None:
         """Write the report."""
         begun = time.monotonic()

@@ -50,11 +50,15 @@ def scenes_of(sources: Iterable[Source], granule: str | None = None) -> Iterator
 
     A source that cannot be looked into is an item too: what is wrong with it is said when its turn comes.
     """
-    for source in sources:
-        for product in _products(source):
-            granules = _granules(product) if granule is None else (granule,)
-            for name in granules or (None,):
-                yield Item(source=product, granule=name)
+    for product in products_of(sources):
+        granules = _granules(product) if granule is None else (granule,)
+        for name in granules or (None,):
+            yield Item(source=product, granule=name)
+
+
+def products_of(sources: Iterable[Source]) -> list[Source]:
+    """Each source, or the products in a folder of them, in order and each once. None is opened."""
+    return list(dict.fromkeys(product for source in sources for product in _products(source)))
 
 
 def _products(source: Source) -> list[Source]:

@@ -1,11 +1,11 @@
 """One scene end to end: check, predict, write."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from unclouded.core.classes import NODATA
+from unclouded.core.cores import usable_cores
 from unclouded.core.errors import OptionError
 from unclouded.core.spec import ModelSpec
 from unclouded.core.strips import Strip
@@ -206,7 +206,7 @@ def windowing_of(scene: Scene, spec: ModelSpec, options: MaskOptions) -> Windowi
     task = Task(
         spec=spec,
         shape=scene.grid.shape,
-        threads=os.cpu_count() or 1,
+        threads=usable_cores(),
         edge=options.edge,
         beside=bytes_held(options.refinement, scene.grid),
     )

@@ -55,6 +55,8 @@ class Bench:
     model: Model
     store: Store
     owners: Owners
+    scratch: Path | None = None
+    """Where copies of sources go; None: in the temporary folder of this machine."""
 
 
 def carry_out(
@@ -107,13 +109,13 @@ class _Clock:
 
 
 def _made(task: Task, bench: Bench, progress: Progress, begin: Callable[[], None], clock: _Clock) -> Record:
-    with bench.store.attempt(task.key) as attempt, _at_hand(task.item.source) as source:
+    with bench.store.attempt(task.key) as attempt, _at_hand(task.item.source, bench.scratch) as source:
         begin()
         clock.set()
         started = datetime.now(UTC)
         scene = open_for(source, task.options, granule=task.item.granule)
         bench.owners.claim(scene.id, task.item)
-        made = mask_scene(scene, bench.model, attempt, task.options, progress)
+        made = mask_scene(scene, bench.model, attempt, task.options, progress, source=task.item.source)
         entry = {
             "state": "done",
             "started": started.isoformat(timespec="milliseconds"),
@@ -127,7 +129,7 @@ def _made(task: Task, bench: Bench, progress: Progress, begin: Callable[[], None
 
 
 @contextmanager
-def _at_hand(source: str | Path) -> Iterator[str | Path]:
+def _at_hand(source: str | Path, scratch: Path | None) -> Iterator[str | Path]:
     """The source, or a copy on this machine of one in a store of one's own.
 
     What lies in the buckets of a known provider is left to the readers, which fetch only what they need.
@@ -135,7 +137,7 @@ def _at_hand(source: str | Path) -> Iterator[str | Path]:
     if not is_ours(source):
         yield source
         return
-    with fetched(parse_address(str(source))) as path:
+    with fetched(parse_address(str(source)), scratch) as path:
         yield path
 
 

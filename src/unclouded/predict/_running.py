@@ -1,9 +1,9 @@
 """Which runtime runs a network, and on what: as asked, or the best that is there and why no better."""
 
-import os
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from unclouded.core.cores import usable_cores
 from unclouded.core.errors import OptionError
 from unclouded.predict.runtimes import Session, Wanted, cuda, ort
 
@@ -35,7 +35,7 @@ def open_session(content: bytes, running: Running, *, where: str) -> Session:
         ModelError: not an ONNX model.
         OptionError: what was asked for is not to be had here.
     """
-    wanted = Wanted(where=where, parallel=os.cpu_count() or 1, precision=running.precision)
+    wanted = Wanted(where=where, parallel=usable_cores(), precision=running.precision)
     if running.runtime == "openvino":
         from unclouded.predict.runtimes import openvino  # noqa: PLC0415 - an extra
 
