@@ -1,9 +1,12 @@
 # ruff: noqa: E501 - a table, a row a line
 """What every real tree and metadata file says of itself, against the list they came with."""
 
+import shutil
+
 import pytest
 
 from unclouded.core.errors import ProductError
+from unclouded.scene import open_scene
 from unclouded.sources import OpenOptions, read_metadata
 
 TABLE = [
@@ -103,3 +106,46 @@ def test_what_is_listed_and_not_there(real_data):
 def test_other_files_of_a_product_are_no_metadata(real_data, pattern):
     with pytest.raises(ProductError, match="expected a"):
         read_metadata(resolve(real_data, pattern))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "known"),
+    [
+        ("metadata/*T30NWM*/MTD_MSIL1C.xml", ("L1C", "05.10", "30NWM", -1000)),
+        ("metadata/*T59GPM*/MTD_MSIL2A.xml", ("L2A", "05.11", "59GPM", -1000)),
+        ("metadata/*T11SLT*/MTD_MSIL2A.xml", ("L2A", "02.12", "11SLT", 0)),
+        ("metadata/*T34KGD*/MTD_TL.xml", ("L1C", "02.04", "34KGD", 0)),
+    ],
+)
+@pytest.mark.parametrize("name", ["metadata.xml", "whatever.xml"])
+def test_metadata_under_any_name_are_known_by_their_root(real_data, tmp_path, pattern, known, name):
+    """As buckets and downloads rename them; by the file, and by the folder that it lies in alone."""
+    shutil.copyfile(resolve(real_data, pattern), tmp_path / name)
+    for source in (tmp_path / name, tmp_path):
+        found = read_metadata(source)
+        (offset,) = set(found.radiometry.offset.values())
+        assert (found.identity.level, found.identity.baseline, found.identity.tile, offset) == known
+        assert found.bands == ()
+
+
+def test_a_record_of_another_product_beside_a_products_metadata_is_left_alone(real_data, tmp_path):
+    shutil.copyfile(resolve(real_data, "metadata/*T30NWM*/MTD_MSIL1C.xml"), tmp_path / "metadata.xml")
+    shutil.copyfile(resolve(real_data, "p04_*/*/productInfo.json"), tmp_path / "productInfo.json")
+    identity = read_metadata(tmp_path).identity
+    assert (identity.tile, identity.baseline, identity.sensing_time.year) == ("30NWM", "05.10", 2024)
+
+
+def test_a_manifest_stands_for_its_product(real_data):
+    path = resolve(real_data, "metadata/*T30NWM*/manifest.safe")
+    assert read_metadata(path).identity == read_metadata(path.parent).identity
+
+
+def test_tile_metadata_of_earth_search_say_nothing_of_the_cogs_beside_them(real_data):
+    """The COGs have the offset subtracted, the metadata beside them are ESA's: only an item joins the two."""
+    folder = resolve(real_data, "p10_*/S2A*")
+    alone, item = read_metadata(folder / "granule_metadata.xml"), open_scene(folder)
+    assert set(alone.radiometry.offset.values()) == {-1000}
+    assert alone.bands == ()
+    assert set(item.radiometry.offset.values()) == {0}
+    with pytest.raises(ProductError, match="expected band images beside the metadata"):
+        open_scene(folder / "granule_metadata.xml")

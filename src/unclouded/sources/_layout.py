@@ -13,6 +13,9 @@ from unclouded.sources._zip import Archive, is_zarr_zip
 
 _PRODUCT_XML = re.compile(r"(MTD_MSIL(1C|2A)|S2[A-Z]_\w+_MTD_SAFL(1C|2A)_\w+)\.xml", re.IGNORECASE)
 _TILE_XML = re.compile(r"(MTD_TL|S2[A-Z]_\w+_MTD_L(1C|2A)_TL_\w+)\.xml", re.IGNORECASE)
+_PRODUCT_ROOT = re.compile(rb"<(?:[\w.-]+:)?Level-(1C|2A)_User_Product[\s>]")
+_HEAD = 4000
+"""Bytes within which an XML document has its root: real ones have it in the first 100."""
 # the spacing is in the names of Level-2A; the Planetary Computer's products are GeoTIFF
 _BAND_FILE = re.compile(r"\w*_(B\d[\dA])(?:_(10|20|60)m)?(?:\.jp2|\.tiff?)?", re.IGNORECASE)
 _IMAGE_SUFFIXES = (".jp2", ".tif", ".tiff")
@@ -89,6 +92,20 @@ def is_product_xml(name: str) -> bool:
     return _PRODUCT_XML.fullmatch(name) is not None
 
 
+def is_product_file(path: Path) -> bool:
+    """Whether a file is product metadata: by its name, or under any other by its root.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    if is_product_xml(path.name):
+        return True
+    if path.suffix.lower() != ".xml" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return _PRODUCT_ROOT.search(file.read(_HEAD)) is not None
+
+
 def base_name(name: str) -> str:
     """The last part of a path."""
     return PurePosixPath(name).name
@@ -102,7 +119,7 @@ def looks_like_safe(path: Path) -> bool:
     """
     if path.is_dir():
         return path.suffix.upper() == ".SAFE" or _holds_metadata(path) or _only_product(path) is not None
-    if _PRODUCT_XML.fullmatch(path.name):
+    if is_product_file(path):
         return True
     if path.name == _MANIFEST:
         return path.is_file() and _holds_metadata(path.parent)
@@ -123,7 +140,7 @@ def _only_product(folder: Path) -> Path | None:
 
 
 def _tree(path: Path) -> Tree:
-    if _PRODUCT_XML.fullmatch(path.name) or path.name == _MANIFEST:
+    if path.name == _MANIFEST or is_product_file(path):
         return Folder(path.parent, only="GRANULE")  # what else lies beside a file may be a lot
     if path.is_dir():
         nested = None if _holds_metadata(path) else _only_product(path)
@@ -138,6 +155,8 @@ def locate(path: Path) -> Layout:
         ProductError: no product metadata, or several; the archive or folder is refused.
     """
     tree = _tree(path)
+    if path.name in tree.files and is_product_file(path):
+        return Layout(tree=tree, root=PurePosixPath(), xml=path.name)
     found = [name for name in tree.files if _PRODUCT_XML.fullmatch(base_name(name))]
     depths = {name: len(PurePosixPath(name).parts) for name in found}
     found = [name for name in found if depths[name] == min(depths.values()) <= _DEPTH]

@@ -24,7 +24,7 @@ from unclouded.sources._aws import (
     parse_tile_info,
 )
 from unclouded.sources._delivery import Delivery, Metadata, opened, stated
-from unclouded.sources._layout import BandPath, band_path, best_of, is_product_xml
+from unclouded.sources._layout import BandPath, band_path, best_of, is_product_file, is_product_xml
 from unclouded.sources._metadata import (
     ProductMetadata,
     TileMetadata,
@@ -110,9 +110,14 @@ def _is_file(path: Path) -> bool:
     if not path.is_file():
         return False
     if path.suffix.lower() == ".xml":
-        with path.open("rb") as file:
-            return b"_Tile_ID" in file.read(1000)
+        return _is_tile_xml(path)
     return path.suffix.lower() == ".json" and bool(_kind_of_json(path))
+
+
+def _is_tile_xml(path: Path) -> bool:
+    """Whether its root is that of a tile: a product's is called `metadata.xml` in the bucket, too."""
+    with path.open("rb") as file:
+        return b"_Tile_ID" in file.read(1000)
 
 
 def _kind_of_json(path: Path) -> str:
@@ -139,6 +144,9 @@ def _find(source: Path) -> _Found:
         product_info = None
     tile = _parsed_tile(folder, tile_file) if tile_file else None
     product_xml = _product_file(home, tile_info)
+    product = _parsed_product(product_xml, tile) if product_xml else None
+    if product is not None and product_info is not None and not _of_one(product, product_info):
+        product_info = None
     return _Found(
         folder=folder,
         preview=preview,
@@ -146,7 +154,7 @@ def _find(source: Path) -> _Found:
         tile_file=tile_file,
         tile_info=tile_info,
         product_info=product_info,
-        product=_parsed_product(product_xml, tile) if product_xml else None,
+        product=product,
         product_file=product_xml.name if product_xml else "",
         bands=_bands(folder, source, preview=preview),
     )
@@ -155,7 +163,9 @@ def _find(source: Path) -> _Found:
 def _tile_file(source: Path, folder: Folder) -> str:
     if source.suffix.lower() == ".xml":
         return source.name
-    return next((name for name in _TILE_XML if name in folder.files), "") if _whole(source) else ""
+    there = [name for name in _TILE_XML if name in folder.files] if _whole(source) else []
+    home = source if source.is_dir() else source.parent
+    return next((name for name in there if not is_product_file(home / name)), "")
 
 
 def _whole(source: Path) -> bool:
@@ -203,6 +213,8 @@ def _product_file(home: Path, tile_info: TileInfo | None) -> Path | None:
 def _product_candidates(home: Path, tile_info: TileInfo | None) -> Iterator[Path]:
     for folder in (home, *([home.parent.parent] if home.parent.name == "GRANULE" else [])):
         yield from sorted(child for child in folder.iterdir() if is_product_xml(child.name))
+    if (home / "metadata.xml").is_file() and is_product_file(home / "metadata.xml"):
+        yield home / "metadata.xml"
     yield home / "product_metadata.xml"
     yield home / "product" / "metadata.xml"
     path = PurePosixPath((tile_info.product_path if tile_info else None) or "")
@@ -222,6 +234,12 @@ def _parsed_product(path: Path, tile: TileMetadata | None) -> ProductMetadata:
             "keep each tile's metadata with it"
         )
     return metadata
+
+
+def _of_one(product: ProductMetadata, info: ProductInfo) -> bool:
+    """Whether a record may be that of the product whose metadata are there: names that differ say no."""
+    own = (product.uri or "").removesuffix(".SAFE")
+    return not own or not info.name or own == info.name
 
 
 def _bands(folder: Folder, source: Path, *, preview: bool) -> dict[str, BandPath]:
@@ -255,29 +273,27 @@ def _delivery(found: _Found, options: OpenOptions) -> Delivery:
 
 
 def _identity(found: _Found, options: OpenOptions) -> Identity:
-    tile, info, product = found.tile, found.tile_info, found.product_info
+    tile, info, record, product = found.tile, found.tile_info, found.product_info, found.product
     name = _name(found)
     baseline = next(iter(_baselines(found).values()), None)
     level = (tile.level if tile else None) or (info.level if info else None) or named_level(name)
-    square = (tile.tile if tile else None) or (info.tile if info else None)
-    if square is None and product is not None and len(product.tiles) == 1:
-        square = next(iter(product.tiles.values()))
+    square = (tile.tile if tile else None) or (info.tile if info else None) or named_tile(name)
+    if square is None and record is not None and len(record.tiles) == 1:
+        square = next(iter(record.tiles.values()))
     satellite = tile.satellite if tile and tile.satellite else re.match(r"S2[A-Z](?=_)", name)
-    cloud = (
-        tile.cloud_cover if tile and tile.cloud_cover is not None else (info.cloud_cover if info else None)
-    )
-    times = (tile and tile.sensing_time, info and info.sensing_time, product and product.sensing_time)
+    clouds = [source.cloud_cover for source in (tile, info, product) if source is not None]
+    times = [source.sensing_time for source in (tile, info, product, record) if source is not None]
     return Identity(
         id=f"{name}_preview" if found.preview else name,
         sensor="sentinel-2",
         satellite=satellite if isinstance(satellite, str) else (satellite[0] if satellite else None),
-        level=level or options.level,
+        level=level or (product.level if product else None) or options.level,
         baseline=write_baseline(baseline) if baseline else None,
-        tile=square or named_tile(name),
+        tile=square,
         sensing_time=next((time for time in times if time), None),
         sun_zenith=tile.sun_zenith if tile else None,
         sun_azimuth=tile.sun_azimuth if tile else None,
-        cloud_cover_stated=cloud,
+        cloud_cover_stated=next((cloud for cloud in clouds if cloud is not None), None),
     )
 
 
