@@ -6,12 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from affine import Affine
 
+from unclouded.core.grid import Grid
 from unclouded.synthetic import SceneConfig, write_safe
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "how-to"
-RUN = ("stack.md", "inspect.md")
+RUN = ("stack.md", "inspect.md", "mask.md")
 """Pages that need nothing but a demo."""
 
 
@@ -59,6 +62,10 @@ def test_python_runs(demo, tmp_path):
     (product,) = demo.glob("*.SAFE")
     assert found["at_20_m"](product, tmp_path).is_file()
     assert found["offset_of"](product) == -1000
+    grid = Grid(height=9, width=9, transform=Affine.scale(100, -100), crs="EPSG:32632")
+    codes = np.zeros((9, 9), np.uint8)
+    codes[4, 4] = 1
+    assert found["with_margin"](codes, grid).sum() == 13  # a disc of two pixels
     (truth,) = demo.glob("*_truth.tif")
     fields = (
         '{"type": "Polygon", "coordinates": [[[10.35, 47.8], [10.4, 47.8], [10.4, 47.83], [10.35, 47.8]]]}'
