@@ -209,7 +209,7 @@ def _numbers(layers: dict[str, Any], names: list[str], options: OpenOptions, whe
 
 
 def _reader(layer: Any, offset: float, where: str, options: OpenOptions) -> ArrayBand:
-    nodata = _nodata(layer)
+    nodata = nodata_of(layer)
     return ArrayBand(
         values=layer,
         where=f"{where}, {shown(layer.name or 'band', 40)}",
@@ -221,7 +221,7 @@ def _reader(layer: Any, offset: float, where: str, options: OpenOptions) -> Arra
     )
 
 
-def _nodata(layer: Any) -> float | None:
+def nodata_of(layer: Any) -> float | None:
     """The layer's own nodata value, in the numbers that it holds now."""
     found = next(
         (
