@@ -389,3 +389,24 @@ def test_the_share_that_was_seen_is_exact_where_a_swath_ends(real_data):
     with rasterio.open(f"/vsizip/{path}/{inside}") as dataset:
         wanted = (dataset.read(1) > 0).mean()
     assert only(path).valid_share == pytest.approx(wanted, abs=1e-9)
+
+
+@pytest.mark.parametrize("pattern", ["p0*", "p1*", "metadata/S2*", "metadata/[ap]*", "stac/*/*", "eopf/*"])
+def test_every_real_source_is_inspected(real_data, monkeypatch, pattern):
+    """By its own folder or file, whatever is in it; services are not asked."""
+
+    def unreachable(*, where, **_how):
+        raise ServiceError(f"{where}: expected an answer, found none; try again later")
+
+    monkeypatch.setattr("unclouded.sources._hrefs.remote_file", unreachable)
+    for path in sorted((real_data / "products").glob(pattern)):
+        for found in inspect(path):
+            plain = found.plain()
+            json.dumps(plain, allow_nan=False)
+            assert list(plain) == KEYS
+            assert plain["level"] in {"L1C", "L2A"} or path.name.startswith("p07_")
+            offsets = set((plain["offset"] or {}).values())
+            old = plain["baseline"] is not None and plain["baseline"] < "04"
+            assert offsets == {0} if old else offsets <= {0, -1000}, path.name
+            assert plain["warnings"] or plain["valid_share"] is not None, path.name
+            assert bool(plain["percentiles"]) == (plain["valid_share"] is not None)

@@ -164,8 +164,7 @@ def _identity(
     collection: str | None,
     baseline: tuple[int, int] | None,
 ) -> Identity:
-    elevation = _json.number(properties, "view:sun_elevation")
-    azimuth = _json.number(properties, "view:sun_azimuth")
+    zenith, azimuth = _sun(properties)
     cloud = _json.number(properties, "eo:cloud_cover")
     platform = _first_text(properties, "platform", "constellation") or ""
     sensor = parse_sensor(platform or (product or name)[:3])
@@ -178,10 +177,17 @@ def _identity(
         tile=_tile(properties) or named_tile(product) or named_tile(name),
         sensing_time=parse_time(_json.text(properties, "datetime"))
         or parse_time(_json.text(properties, "start_datetime")),
-        sun_zenith=90 - elevation if elevation is not None and -90 <= elevation <= 90 else None,
+        sun_zenith=zenith if zenith is not None and 0 <= zenith <= 180 else None,
         sun_azimuth=azimuth if azimuth is not None and 0 <= azimuth <= 360 else None,
         cloud_cover_stated=cloud if cloud is not None and 0 <= cloud <= 100 else None,
     )
+
+
+def _sun(properties: Any) -> tuple[float | None, float | None]:
+    """Zenith and azimuth, by the extension `view` or as the Planetary Computer has them."""
+    elevation = _json.number(properties, "view:sun_elevation")
+    zenith = _json.number(properties, "s2:mean_solar_zenith") if elevation is None else 90 - elevation
+    return zenith, _first_number(properties, ("view:sun_azimuth",), ("s2:mean_solar_azimuth",))
 
 
 def _satellite(name: str) -> str | None:
