@@ -50,6 +50,11 @@ class ModelSpec:
     """Context on each side that a pixel's class may depend on, px."""
     margin_px: int = 0
     """How much smaller the output is than the input on each side, px; at most `halo_px`."""
+    read_gsd_m: Mapping[str, float] = field(default_factory=dict)
+    """Band -> spacing that will do for it where the mask is finer, m: a JPEG 2000 level down costs a third of
+    the decoding. Brought to the mask's grid by interpolation, as in training."""
+    fast_gsd_m: Mapping[str, float] = field(default_factory=dict)
+    """The same for `--fast`; a band of 0 is not read at all, which only optional ones may be."""
     stride_px: int = 1
     """Windows must start on multiples of this, px."""
     min_size_px: int = 1
@@ -75,6 +80,10 @@ class ModelSpec:
             or not set(self.classes) <= _CODES,
             "gsd_m must hold best_gsd_m": not self.gsd_m[0] <= self.best_gsd_m <= self.gsd_m[1],
             "halo_px must be at least margin_px": not self.halo_px >= self.margin_px >= 0,
+            "read_gsd_m and fast_gsd_m must give metres to bands, and 0 to optional ones alone": any(
+                name not in names or not (gsd > 0 or (gsd == 0 and name in self.optional_bands))
+                for name, gsd in (*self.read_gsd_m.items(), *self.fast_gsd_m.items())
+            ),
             "stride_px and min_size_px must be positive": min(self.stride_px, self.min_size_px) < 1,
         }
         broken = [text for text, wrong in problems.items() if wrong]

@@ -14,6 +14,7 @@ from unclouded.core.spec import ModelSpec
 from unclouded.core.strips import Strip, Strips
 from unclouded.core.windows import Window, whole
 from unclouded.predict._model import Model
+from unclouded.predict._reading import as_trained
 from unclouded.predict._runner import Runner
 from unclouded.predict._slabs import Decoding, Slab, decoded
 from unclouded.predict._windows import Windowing, inputs_of, strips_of, windows_of
@@ -58,6 +59,7 @@ def predict(
     """
     windowing = windowing or Windowing()
     windowing.check(model.spec)
+    scene = as_trained(scene, model.spec)
     presence = _presence(scene, model.spec)
     runner = Runner(session=model.session, spec=model.spec, presence=presence)
     shape = scene.grid.shape

@@ -4,7 +4,7 @@ All positions are computed from absolute pixel numbers and all sums run in one o
 has the same value to the bit whatever window it is read in.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -40,6 +40,9 @@ class Axis:
     """Source position of the first target pixel's edge."""
     length: int
     """Source pixels."""
+    end: float | None = None
+    """Source position where the image ends: a wavelet's samples end short of it. None: with
+    the last pixel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,17 +62,32 @@ class Plan:
         return Window(row_off=top, col_off=left, height=bottom - top, width=right - left)
 
 
-def plan(levels: tuple[Grid, ...], target: Grid, *, resampling: Literal["average", "nearest"]) -> Plan:
+def plan(
+    levels: tuple[Grid, ...],
+    target: Grid,
+    *,
+    resampling: Literal["average", "nearest"],
+    coarsest_m: float = 0.0,
+) -> Plan:
     """The level to read and the way from it to the target grid.
 
     The coarsest level that is still as fine as the target: each one up costs a third of the decoding.
     Nearest takes the full resolution, since it picks real pixels.
 
+    Args:
+        coarsest_m: a level as coarse as this will do, too, m: a coarser one than the target is interpolated.
+
     Raises:
         GridError: the grids are in different systems, or turned against one another.
     """
     level = 0 if resampling == "nearest" else coarsest_as_fine(levels, target)
+    if resampling == "average" and coarsest_m > target.pixel_size:
+        level = max(level, _coarsest_within(levels, coarsest_m))
     rows, cols = _axes(levels[level], target)
+    if level > 0:
+        down, across = _axes(levels[0], target)
+        rows = replace(rows, end=_end(rows, down))
+        cols = replace(cols, end=_end(cols, across))
     same = (rows.scale, cols.scale, rows.start, cols.start) == (1.0, 1.0, 0.0, 0.0)
     if same and levels[level].shape == target.shape:
         return Plan(level=level, method="copy", rows=rows, cols=cols)
@@ -86,6 +104,17 @@ def coarsest_as_fine(levels: tuple[Grid, ...], target: Grid) -> int:
         for i, grid in enumerate(levels)
         if grid.pixel_size <= target.pixel_size * (1 + _LIKE) and _serves(grid, levels[0], target)
     ]
+    return max(fine, default=0)
+
+
+def _end(level: Axis, full: Axis) -> float:
+    """Where the image ends, in pixels of a level."""
+    return (full.length - full.start) / full.scale * level.scale + level.start
+
+
+def _coarsest_within(levels: tuple[Grid, ...], coarsest_m: float) -> int:
+    """The coarsest level whose pixels are no bigger than this; else the finest."""
+    fine = [i for i, grid in enumerate(levels) if grid.pixel_size <= coarsest_m * (1 + _LIKE)]
     return max(fine, default=0)
 
 
@@ -195,6 +224,12 @@ def _inside(positions: npt.NDArray[np.intp], axis: Axis) -> npt.NDArray[np.intp]
     return np.clip(positions, 0, axis.length - 1)
 
 
+def _on_image(positions: npt.NDArray[np.intp], axis: Axis) -> Bools:
+    """Whether the source pixel of a target pixel's centre is there, or the image just ends short of it."""
+    reach = axis.length if axis.end is None else max(axis.length, int(np.ceil(axis.end - _ON_EDGE)))
+    return np.asarray((positions >= 0) & (positions < reach))
+
+
 def _nearest_of(steps: Plan, window: Window, source: Window) -> tuple[npt.NDArray[np.intp], ...]:
     """Where in the array of `source` lie the pixels that hold the target's centres; to index it with."""
     rows = _inside(_nearest(steps.rows, window.row_off, window.height), steps.rows)
@@ -206,7 +241,7 @@ def _nearest_valid(valid: Bools, steps: Plan, window: Window, source: Window) ->
     """Validity of the source pixel that holds each target pixel's centre; outside of the raster False."""
     rows = _nearest(steps.rows, window.row_off, window.height)
     cols = _nearest(steps.cols, window.col_off, window.width)
-    inside = np.outer(_inside(rows, steps.rows) == rows, _inside(cols, steps.cols) == cols)
+    inside = np.outer(_on_image(rows, steps.rows), _on_image(cols, steps.cols))
     return np.asarray(valid[_nearest_of(steps, window, source)] & inside)
 
 

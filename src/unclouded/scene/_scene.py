@@ -1,8 +1,8 @@
 """The scene: what a product shows, as reflectance on one grid, read window by window."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -52,6 +52,9 @@ class Scene:
     """How bands come to that grid: `average` by area, or `nearest` pixel."""
     exact: bool = False
     """Whether every band is read at its full resolution, where nodata are exactly the zeros of the file."""
+    coarse_m: Mapping[str, float] = field(default_factory=dict)
+    """Band -> spacing that will do for it where the grid is finer, m: it is read no finer where the file has
+    such a level, and interpolated. Not with `exact`."""
     notes: tuple[str, ...] = ()
     """Warnings that came after opening."""
 
@@ -157,6 +160,10 @@ class Scene:
         target = native.scaled_to(pixel_size)
         return replace(self, target=target, resampling=resampling, exact=exact, notes=())
 
+    def with_coarse(self, coarse_m: Mapping[str, float]) -> "Scene":
+        """The scene with bands that may be read coarser than its grid: band -> spacing that will do, m."""
+        return replace(self, coarse_m=dict(coarse_m))
+
     def read(self, bands: Sequence[str], window: Window | None = None, *, threads: int = 1) -> Reading:
         """Reflectance and validity of a window, the same to the bit however the scene is cut into windows.
 
@@ -208,14 +215,14 @@ class Scene:
 
     def _read_band(self, name: str, window: Window) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
         reader = self.product.bands[name]
-        steps = self._plan(reader)
+        steps = self._plan(reader, self.coarse_m.get(name, 0.0))
         source = steps.source(window)
         samples = reader.read(source, steps.level)
         return resample(samples.dn, samples.valid, steps, window)
 
-    def _plan(self, reader: BandReader) -> Plan:
+    def _plan(self, reader: BandReader, coarsest_m: float = 0.0) -> Plan:
         levels = reader.levels[:1] if self.exact else reader.levels
-        return plan(levels, self.grid, resampling=self.resampling)
+        return plan(levels, self.grid, resampling=self.resampling, coarsest_m=coarsest_m)
 
     def check_bands(self, names: Sequence[str]) -> None:
         """Pass where the scene has all of these bands.
