@@ -13,7 +13,15 @@ from unclouded.core.errors import OptionError
 from unclouded.core.grid import Grid
 from unclouded.core.strips import Strip
 from unclouded.core.windows import Window
-from unclouded.refine import Refinement, _strips, bytes_held, reach_px, refine_array, refine_strips
+from unclouded.refine import (
+    Refinement,
+    _strips,
+    bytes_held,
+    reach_px,
+    refine_array,
+    refine_strips,
+    spacing_of,
+)
 
 
 def grid_of(height, width, size=10.0, crs="EPSG:32633"):
@@ -153,6 +161,21 @@ def test_degrees_are_metres_on_the_ground():
     rows, cols = np.nonzero(out)
     assert np.ptp(rows) == 2 * 17  # 2000 m / 111.1 m
     assert np.ptp(cols) == 2 * 35  # 2000 m / 55.6 m
+
+
+def test_a_part_in_degrees_keeps_the_spacing_of_the_scene():
+    grid = Grid(height=900, width=9, transform=Affine(0.01, 0, 10, 0, -0.01, 69), crs="EPSG:4326")
+    codes = np.zeros((100, 9), np.uint8)
+    codes[50, 4] = THICK
+    part = grid.cut(Window(row_off=0, col_off=0, height=100, width=9))
+    asked = Refinement.of(buffer={"cloud": 450})
+    alone, of_the_scene = (
+        next(refine_strips([Strip(row_off=0, codes=codes)], part, asked, spacing=spacing)).codes.sum()
+        for spacing in (None, spacing_of(grid))
+    )
+    assert alone == 3  # 68.5 degrees north: 407 m from column to column
+    assert of_the_scene == 1  # at the scene's middle, 64.5 degrees: 478 m
+    assert spacing_of(grid).col == pytest.approx(478, abs=1)
 
 
 def test_without_a_spacing_there_are_no_metres():

@@ -12,7 +12,7 @@ from unclouded.core.windows import Window
 from unclouded.outputs.cog import Write, mask_writer, probability_writer, to_percent
 from unclouded.outputs.provenance import Provenance
 from unclouded.outputs.stac import MaskFiles
-from unclouded.refine import Refinement, refine_strips
+from unclouded.refine import Refinement, Spacing, refine_strips
 
 _PERCENT_ROWS = 128
 
@@ -35,6 +35,8 @@ class Frame:
     """Of the strips: the mask's, and around it what its refinement looks at."""
     inner: Window
     """The mask within."""
+    spacing: Spacing | None = None
+    """Of the scene; None where it is not known, and nothing can be refined."""
     shown: Callable[[Strip], Strip] = lambda strip: strip
     """The mask's strips with 255 where no mask is asked for."""
 
@@ -76,7 +78,7 @@ def write_rasters(
         write_codes = writers.enter_context(
             mask_writer(files.mask, made.grid, legend=made.legend, tags=made.tags())
         )
-        for strip in frame.cut(refine_strips(strips, frame.grid, refinement)):
+        for strip in frame.cut(refine_strips(strips, frame.grid, refinement, spacing=frame.spacing)):
             count(strip)
             write_codes(strip.window, strip.codes)
 

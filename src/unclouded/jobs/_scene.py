@@ -31,7 +31,7 @@ from unclouded.predict import (
     windowing_for,
     windowing_of_size,
 )
-from unclouded.refine import Refinement, bytes_held, reach_px
+from unclouded.refine import Refinement, bytes_held, reach_px, spacing_of
 from unclouded.scene import Scene, block_cache, open_scene
 
 Progress = Callable[[str, float], None]
@@ -250,7 +250,8 @@ def _write_rasters(job: _Job, progress: Progress) -> None:
             watch=lambda found: job.tally.look(found, window),
             probabilities=job.options.probabilities,
         )
-        frame = Frame(grid=grid.cut(wide), inner=inner, shown=job.part.shown)
+        spacing = spacing_of(grid) if grid.spacing_known else None
+        frame = Frame(grid=grid.cut(wide), inner=inner, spacing=spacing, shown=job.part.shown)
         write_rasters(strips, job.files, job.made, refinement, frame=frame, count=count)
 
 

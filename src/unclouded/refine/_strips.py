@@ -48,11 +48,16 @@ class _Step:
         return min(grid.height, self.rows(grid.width) + 2 * self.halo) * grid.width
 
 
-def refine_strips(strips: Iterable[Strip], grid: Grid, refinement: Refinement) -> Strips:
+def refine_strips(
+    strips: Iterable[Strip], grid: Grid, refinement: Refinement, *, spacing: Spacing | None = None
+) -> Strips:
     """The refined mask in strips of its own cut, the same however the mask was cut.
 
     A strip comes out when the rows that it depends on have come in. Probabilities stay behind: they are the
     network's. Where nothing is asked for the strips pass as they are.
+
+    Args:
+        spacing: of the scene, where these strips are a part of one in degrees; None: that of the grid.
 
     Raises:
         OptionError: the grid's spacing is not known.
@@ -60,7 +65,7 @@ def refine_strips(strips: Iterable[Strip], grid: Grid, refinement: Refinement) -
     if not refinement:
         yield from strips
         return
-    for step in _steps(refinement, _spacing(grid)):
+    for step in _steps(refinement, spacing or spacing_of(grid)):
         strips = _overlapped(strips, step, grid.shape)
     yield from strips
 
@@ -83,7 +88,7 @@ def bytes_held(refinement: Refinement, grid: Grid) -> int:
     """
     if not refinement:
         return 0
-    blocks = [step.block_px(grid) for step in _steps(refinement, _spacing(grid))]
+    blocks = [step.block_px(grid) for step in _steps(refinement, spacing_of(grid))]
     return sum(blocks) + _WORK_BYTES_PX * max(blocks, default=0)
 
 
@@ -93,11 +98,15 @@ def reach_px(refinement: Refinement, grid: Grid) -> int:
     Raises:
         OptionError: the grid's spacing is not known.
     """
-    return sum(step.reach for step in _steps(refinement, _spacing(grid))) if refinement else 0
+    return sum(step.reach for step in _steps(refinement, spacing_of(grid))) if refinement else 0
 
 
-def _spacing(grid: Grid) -> Spacing:
-    """Of the grid, m; of degrees at its middle."""
+def spacing_of(grid: Grid) -> Spacing:
+    """Distance between pixels of a grid on the ground; of degrees at its middle.
+
+    Raises:
+        OptionError: it is not known.
+    """
     if not grid.spacing_known:
         raise OptionError(
             "refinement in metres: expected a grid whose spacing is known, found one without; "
