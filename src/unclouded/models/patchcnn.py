@@ -8,7 +8,7 @@ flattened as (row, column, channel), so that weights trained there fit here.
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -83,7 +83,7 @@ class PatchCnn(nn.Module):
         """Logits (n,) of patches (n, band, patch, patch)."""
         maps = patches
         for block in self.blocks:
-            maps = block(maps)
+            maps = _pooled(cast(nn.Sequential, block), maps)
         # (n, channel, row, column) -> (n, row, column, channel), as Keras flattens
         logit: Tensor = self.head(maps.permute(0, 2, 3, 1).flatten(1))
         return logit.squeeze(1)
@@ -98,6 +98,19 @@ def _block(inner: int, outer: int, config: Config) -> nn.Sequential:
     activation = nn.ReLU() if config.activation == "relu" else nn.LeakyReLU(LEAKY_SLOPE)
     norm = [nn.BatchNorm2d(outer, eps=BATCH_NORM_EPSILON)] if config.batch_norm else []
     return nn.Sequential(nn.Conv2d(inner, outer, 3, padding=1), activation, *norm, nn.MaxPool2d(2))
+
+
+def _pooled(block: nn.Sequential, maps: Tensor) -> Tensor:
+    """Convolution, activation, pool.
+
+    An activation rises with its argument: after the pool it gives the same, on a quarter of the numbers,
+    forward and backward. A normalisation between the two may fall.
+    """
+    conv, activation, *norm, pool = block
+    maps = conv(maps)
+    for layer in (activation, *norm, pool) if norm else (pool, activation):
+        maps = layer(maps)
+    return maps
 
 
 def _head(config: Config) -> nn.Sequential:

@@ -1,6 +1,6 @@
 """Batches of patches drawn at random from labelled scenes, and their augmentation. Arrays only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -65,6 +65,18 @@ class Strip:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Level:
+    """A scene at one of its scales, as patches are copied from it."""
+
+    padded: Floats
+    """Reflectance (y, x, band) with half a patch of zeros around."""
+    cloud: npt.NDArray[np.uint8]
+    """(y, x): as `LabelledScene.cloud`."""
+    weight: float
+    """How often it is drawn from."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Pool:
     """Where the patches of one class, or of all, may be drawn from."""
 
@@ -93,41 +105,37 @@ def batches(
 class PixelSource:
     """Patches around pixels of any scene."""
 
-    levels: tuple[LabelledScene, ...]
-    """Scenes at each of their scales."""
-    padded: tuple[Floats, ...]
-    """Their reflectance (y, x, band) with half a patch of zeros around."""
+    levels: tuple[_Level, ...]
+    """Scenes at each of their scales; nothing else of them is kept."""
     pools: tuple[_Pool, ...]
     patch: int
     sampling: Sampling
 
     @classmethod
-    def of(cls, scenes: Sequence[LabelledScene], patch: int, sampling: Sampling) -> Self:
-        """What is drawn from the scenes.
+    def of(cls, scenes: Iterable[LabelledScene], patch: int, sampling: Sampling) -> Self:
+        """What is drawn from the scenes, which are taken one at a time.
 
         Raises:
             LabelError: no scene has a label, or balance is asked for and a class is empty.
         """
-        levels = tuple(pyramid(scenes, least=patch))
-        return cls(
-            levels=levels,
-            padded=tuple(
-                np.ascontiguousarray(_padded(level.reflectance, patch).transpose(1, 2, 0)) for level in levels
-            ),
-            pools=tuple(_pools(levels, balanced=sampling.balanced)),
-            patch=patch,
-            sampling=sampling,
+        levels = tuple(
+            _Level(
+                padded=np.ascontiguousarray(_padded(level.reflectance, patch).transpose(1, 2, 0)),
+                cloud=level.cloud,
+                weight=level.weight,
+            )
+            for scene in scenes
+            for level in pyramid([scene], least=patch)
         )
+        pools = tuple(_pools(levels, balanced=sampling.balanced))
+        return cls(levels=levels, pools=pools, patch=patch, sampling=sampling)
 
     def batch(self, rng: np.random.Generator) -> Batch:
         """One batch, drawn and augmented; the same generator gives the same one."""
         parts = zip(self.pools, _parts(self.sampling.batch, len(self.pools)), strict=True)
         picks = [_draw(pool, part, rng) for pool, part in parts]
         which, where = (np.concatenate(items) for items in zip(*picks, strict=True))
-        widths = [level.cloud.shape[1] for level in self.levels]
-        patches = _gather(self.padded, which, where, widths, self.patch)
-        pairs = zip(which, where, strict=True)
-        labels = np.array([self.levels[s].cloud.flat[p] for s, p in pairs], np.float32)
+        patches, labels = _gather(self.levels, which, where, self.patch + self.sampling.flips)
         return Batch(patches=augment(patches, self.sampling, rng), cloud=labels)
 
 
@@ -136,18 +144,25 @@ class RowSource:
     """All patches of one row of one scene, both drawn evenly: the original study's generator."""
 
     padded: tuple[Floats, ...]
-    """Reflectance with half a patch of zeros around."""
+    """Reflectance (y, band, x) with half a patch of zeros around: a strip lies in one piece."""
     cloud: tuple[npt.NDArray[np.uint8], ...]
     patch: int
 
     @classmethod
-    def of(cls, scenes: Sequence[LabelledScene], patch: int) -> Self:
-        """What is drawn from the scenes, each at its own spacing."""
-        return cls(
-            padded=tuple(_padded(scene.reflectance, patch) for scene in scenes),
-            cloud=tuple(scene.cloud for scene in scenes),
-            patch=patch,
-        )
+    def of(cls, scenes: Iterable[LabelledScene], patch: int) -> Self:
+        """What is drawn from the scenes, each at its own spacing; they are taken one at a time.
+
+        Raises:
+            LabelError: there is none.
+        """
+        held = [
+            (np.ascontiguousarray(_padded(scene.reflectance, patch).swapaxes(0, 1)), scene.cloud)
+            for scene in scenes
+        ]
+        if not held:
+            raise LabelError("training scenes: expected some to draw rows from, found none; add scenes")
+        padded, cloud = zip(*held, strict=True)
+        return cls(padded=padded, cloud=cloud, patch=patch)
 
     def strip(self, rng: np.random.Generator) -> Strip:
         """One row; the same generator gives the same one."""
@@ -155,7 +170,7 @@ class RowSource:
         row = int(rng.integers(len(self.cloud[scene])))
         return Strip(
             # the padding's last column belongs to no patch: half a patch less one lies past a pixel
-            strip=self.padded[scene][:, row : row + self.patch, :-1],
+            strip=self.padded[scene][row : row + self.patch, :, :-1].swapaxes(0, 1),
             cloud=self.cloud[scene][row].astype(np.float32),
         )
 
@@ -164,12 +179,10 @@ def augment(patches: Floats, sampling: Sampling, rng: np.random.Generator) -> Fl
     """Patches (n, band, y, x) as another pass, another day and a scene's edge might show them.
 
     The labelled pixel (patch / 2, patch / 2) is not the middle of an even patch: flipped, it would lie one
-    pixel aside. So patches come with one row and column more, and are cut after the turn.
+    pixel aside. So patches that are to be turned come with one row and column more, which are cut.
     """
     if sampling.flips:
         patches = _turned(patches, rng)
-    side = patches.shape[-1] - 1
-    patches = patches[..., :side, :side].copy(order="K")
     if any((sampling.gain, sampling.offset, sampling.noise)):
         patches = _recoloured(patches, sampling, rng)
     return _at_edges(patches, sampling.edges, rng)
@@ -189,10 +202,11 @@ def _recoloured(patches: Floats, sampling: Sampling, rng: np.random.Generator) -
 
 def _turned(patches: Floats, rng: np.random.Generator) -> Floats:
     """Each eighth of the batch in one of the eight positions of a square; the order is random anyway."""
-    out = patches.copy(order="K")
-    for turn, part in enumerate(np.array_split(rng.permutation(len(patches)), 8)):
+    count, bands, side = patches.shape[:3]
+    out = np.empty((count, side - 1, side - 1, bands), np.float32).transpose(0, 3, 1, 2)
+    for turn, part in enumerate(np.array_split(rng.permutation(count), 8)):
         turned = np.rot90(patches[part], turn % 4, axes=(2, 3))
-        out[part] = turned if turn < 4 else turned[..., ::-1]
+        out[part] = (turned if turn < 4 else turned[..., ::-1])[..., :-1, :-1]
     return out
 
 
@@ -215,12 +229,12 @@ def _at_edges(patches: Floats, share: float, rng: np.random.Generator) -> Floats
     return patches
 
 
-def _pools(levels: Sequence[LabelledScene], *, balanced: bool) -> list[_Pool]:
+def _pools(levels: Sequence[_Level], *, balanced: bool) -> list[_Pool]:
     wanted = ((CLOUD_LABEL,), (CLEAR_LABEL,)) if balanced else ((CLOUD_LABEL, CLEAR_LABEL),)
     return [_pool(levels, values, by_scene=balanced) for values in wanted]
 
 
-def _pool(levels: Sequence[LabelledScene], values: tuple[int, ...], *, by_scene: bool) -> _Pool:
+def _pool(levels: Sequence[_Level], values: tuple[int, ...], *, by_scene: bool) -> _Pool:
     found = [np.flatnonzero(np.isin(level.cloud, values)) for level in levels]
     counts = np.array([len(pixels) for pixels in found])
     if not counts.any():
@@ -244,25 +258,21 @@ def _draw(
 
 
 def _gather(
-    padded: Sequence[Floats],
-    which: npt.NDArray[np.int64],
-    where: npt.NDArray[np.int64],
-    widths: Sequence[int],
-    patch: int,
-) -> Floats:
-    """Patches (n, band, patch + 1, patch + 1) centred on the pixels, by one gather a scene.
+    levels: Sequence[_Level], which: npt.NDArray[np.int64], where: npt.NDArray[np.int64], side: int
+) -> tuple[Floats, Floats]:
+    """Patches (n, band, side, side) with the pixels at (side // 2, side // 2), and their labels (n,).
 
     A pixel's bands lie beside each other in memory, before and after: that is how they are copied fastest,
     and how torch convolves patches this small fastest.
     """
-    side = patch + 1
-    out = np.empty((len(which), side, side, padded[0].shape[-1]), np.float32)
-    for scene in np.unique(which):
-        here = np.flatnonzero(which == scene)
-        rows, cols = np.divmod(where[here], widths[scene])
-        windows = np.lib.stride_tricks.sliding_window_view(padded[scene], (side, side), axis=(0, 1))
-        out[here] = windows.transpose(0, 1, 3, 4, 2)[rows, cols]
-    return out.transpose(0, 3, 1, 2)
+    widths = np.array([level.cloud.shape[1] for level in levels])[which]
+    places = [item.tolist() for item in (which, *np.divmod(where, widths))]
+    out = np.empty((len(which), side, side, levels[0].padded.shape[-1]), np.float32)
+    # one by one: an index with lists would make a second copy of all, which takes as long again
+    for patch, number, row, col in zip(out, *places, strict=True):
+        patch[:] = levels[number].padded[row : row + side, col : col + side]
+    cloud = [levels[number].cloud[row, col] for number, row, col in zip(*places, strict=True)]
+    return out.transpose(0, 3, 1, 2), np.array(cloud, np.float32)
 
 
 def _padded(reflectance: Floats, patch: int) -> Floats:

@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from unclouded.core.errors import ModelError, OptionError, OutputError
 from unclouded.patches import Plan
+from unclouded.training._memory import keep_freed_memory
 from unclouded.training.checkpoint import Network, read_safely, save_checkpoint
 from unclouded.training.optimisation import Epoch, Judgement, Optimisation, Progress
 from unclouded.training.tasks import Arrays, Task
@@ -59,6 +60,7 @@ def fit(
         OptionError: the loss is no longer a number; the last good checkpoint stays.
         ModelError: resumed from a checkpoint that is damaged or of another network.
     """
+    keep_freed_memory()
     (run.folder / EPOCHS).mkdir(exist_ok=True)
     module = _Fitting(network, task, optimisation, run=run)
     start = _start(run.folder / LAST, module) if resume else None
@@ -156,8 +158,13 @@ class _Fitting(LightningModule):
         """The optimiser, and the rate by step."""
         options = self.optimisation
         kind = torch.optim.AdamW if options.optimizer == "adamw" else torch.optim.Adam
+        # fused: one pass over each weight, a quarter of the time for networks this small
         optimiser = kind(
-            self.network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
+            self.network.parameters(),
+            lr=options.learning_rate,
+            weight_decay=options.weight_decay,
+            # clipping under bf16 needs the gradients by themselves, which a fused step keeps
+            fused=not options.clip,
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, options.rate)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -172,7 +179,11 @@ class _Fitting(LightningModule):
 
     def on_train_batch_start(self, batch: Arrays, batch_idx: int) -> None:  # noqa: ARG002 - Lightning's
         """Dropout depends on the step, not on what was drawn before."""
-        torch.manual_seed(self.run.seed * 1_000_003 + self.global_step)
+        seed = self.run.seed * 1_000_003 + self.global_step
+        # torch.manual_seed looks through every kind of accelerator, which takes a millisecond
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def training_step(self, batch: Arrays, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's
         """Loss of a batch."""
@@ -185,7 +196,6 @@ class _Fitting(LightningModule):
             )
         self.since.append((value, outcome.hits))
         self.seen.append((outcome.items, outcome.losses))
-        self.log("loss", value)
         return outcome.loss
 
     def on_train_batch_end(self, outputs: Any, batch: Arrays, batch_idx: int) -> None:  # noqa: ARG002 - Lightning's
@@ -246,6 +256,9 @@ class _Fitting(LightningModule):
         self.whole += self.since
         self.since = []
         self.run.progress(Progress(step=self.global_step, loss=losses, accuracy=hits, seconds=self.seconds))
+        if self.logger is not None:
+            # not self.log: that is a millisecond a step
+            self.logger.log_metrics({"loss": losses, "accuracy": hits}, self.global_step)
 
     def _keep_losses(self) -> None:
         """Mean loss of each item over the epoch; of those not shown, the one before."""

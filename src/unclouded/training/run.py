@@ -136,8 +136,8 @@ def make_task(network: Network, config: TrainingConfig, pairs: Sequence[Pair]) -
     if isinstance(network, patchcnn.PatchCnn):
         bands = network.config.bands
         return PatchTask.of(
-            [_labelled(pair, bands) for pair in parts["train"]],
-            [_labelled(pair, bands) for pair in parts["validation"]],
+            (_labelled(pair, bands) for pair in parts["train"]),
+            (_labelled(pair, bands) for pair in parts["validation"]) if parts["validation"] else None,
             network.config.patch,
             config.sampling,
             seed=config.seed,

@@ -1,6 +1,6 @@
 """What a network is shown and how it is judged: patches with one label, or squares with a label a pixel."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -103,8 +103,8 @@ class PatchTask:
     @classmethod
     def of(
         cls,
-        train: Sequence[LabelledScene],
-        validation: Sequence[LabelledScene],
+        train: Iterable[LabelledScene],
+        validation: Iterable[LabelledScene] | None,
         patch: int,
         sampling: Sampling,
         *,
@@ -112,7 +112,7 @@ class PatchTask:
         judged_steps: int,
         smoothing: float = 0.0,
     ) -> "PatchTask":
-        """The task over scenes in memory.
+        """The task over scenes, which are taken one at a time and held once; `validation` may be None.
 
         Raises:
             LabelError: no scene has a label, or balance is asked for and a class is empty.
@@ -120,9 +120,9 @@ class PatchTask:
         plain = Sampling(batch=sampling.batch, balanced=False, flips=False)
         return cls(
             source=_source(train, patch, sampling),
-            judged=_source(validation, patch, sampling if sampling.sampler == "rows" else plain)
-            if validation
-            else None,
+            judged=None
+            if validation is None
+            else _source(validation, patch, sampling if sampling.sampler == "rows" else plain),
             judged_steps=judged_steps,
             seed=seed,
             smoothing=smoothing,
@@ -158,7 +158,7 @@ class PatchTask:
         return Judgement(loss=total / self.judged_steps, confusion=confusion)
 
 
-def _source(scenes: Sequence[LabelledScene], patch: int, sampling: Sampling) -> PixelSource | RowSource:
+def _source(scenes: Iterable[LabelledScene], patch: int, sampling: Sampling) -> PixelSource | RowSource:
     return (
         RowSource.of(scenes, patch) if sampling.sampler == "rows" else PixelSource.of(scenes, patch, sampling)
     )
