@@ -55,6 +55,12 @@ _GROUPS = {
     "a scene comes in, at 2 to 5 times the decoding.",
 )
 @click.option(
+    "--fast",
+    is_flag=True,
+    help="Read coarser levels and fewer bands, as the model states: sooner, and a little worse. `unclouded "
+    "models NAME` has the figures of both.",
+)
+@click.option(
     "--edge",
     type=click.Choice(["reflect", "zero"]),
     default="reflect",
@@ -167,8 +173,9 @@ def command(
 ) -> None:
     """Mask the clouds of one product or many.
 
-    SOURCE is a Sentinel-2 L1C product (.SAFE folder or .zip, not unpacked) or a multi-band GeoTIFF whose
-    bands are described as B01 … B12 or by STAC common names.
+    SOURCE is a Sentinel-2 product (.SAFE folder or .zip, not unpacked, or a folder of them), a tile as on AWS,
+    a STAC item or a file of several, an EOPF Zarr store, a Landsat-8/9 scene, a folder of band files, or a
+    GeoTIFF whose bands are described as B01 … B12 or by STAC common names.
 
     \b
     Examples:

@@ -27,6 +27,7 @@ from unclouded.predict import (
     Running,
     Task,
     Windowing,
+    fast,
     predict_strips,
     windowing_for,
     windowing_of_size,
@@ -63,6 +64,8 @@ class MaskOptions:
     Changes memory and time, not the mask."""
     max_memory: int = DEFAULT_MEMORY
     """Bytes that masking a scene may take. Changes time, not the mask."""
+    fast: bool = False
+    """Read less of the scene, as the model states: a mask that is a little worse, sooner."""
     running: Running = field(default_factory=Running)
     """Runtime, device and precision of the network."""
     offset: float | None = None
@@ -187,6 +190,9 @@ def mask_scene(
 
 def target_of(scene: Scene, spec: ModelSpec, options: MaskOptions) -> Scene:
     """The scene at the spacing of the mask; as it is where its own spacing is unknown."""
+    if options.fast and options.exact:
+        raise OptionError(f"{scene.id}: expected --fast or --exact, found both; give one")
+    scene = fast(scene, spec) if options.fast else scene
     if scene.grid.spacing_known:
         return scene.at(options.gsd or spec.best_gsd_m, exact=options.exact)
     if options.gsd is not None:
