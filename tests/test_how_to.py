@@ -14,7 +14,7 @@ from unclouded.core.grid import Grid
 from unclouded.synthetic import SceneConfig, write_safe
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "how-to"
-RUN = ("stack.md", "inspect.md", "mask.md")
+RUN = ("stack.md", "inspect.md", "mask.md", "open.md")
 """Pages that need nothing but a demo."""
 
 
@@ -60,6 +60,7 @@ def test_python_runs(demo, tmp_path):
         for text in blocks(page, "python"):
             exec(text, found)
     (product,) = demo.glob("*.SAFE")
+    assert found["tiles_of"](demo) == [product.name[39:44]]
     assert found["at_20_m"](product, tmp_path).is_file()
     assert found["offset_of"](product) == -1000
     grid = Grid(height=9, width=9, transform=Affine.scale(100, -100), crs="EPSG:32632")

@@ -173,9 +173,9 @@ def command(
 ) -> None:
     """Mask the clouds of one product or many.
 
-    SOURCE is a Sentinel-2 product (.SAFE folder or .zip, not unpacked, or a folder of them), a tile as on AWS,
-    a STAC item or a file of several, an EOPF Zarr store, a Landsat-8/9 scene, a folder of band files, or a
-    GeoTIFF whose bands are described as B01 … B12 or by STAC common names.
+    SOURCE is a Sentinel-2 product (.SAFE folder or .zip, not unpacked, or a folder of them), a tile as on
+    AWS, a STAC item or a file of several, an EOPF Zarr store, a Landsat-8/9 scene, a folder of band files,
+    or a GeoTIFF whose bands are described as B01 … B12 or by STAC common names.
 
     \b
     Examples:
