@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +27,7 @@ def run(*words):
 
 def test_help_teaches():
     text = run("--help").stdout
-    for word in ("Examples:", ".SAFE", "--offset", "run.json", "255 not seen"):
+    for word in ("Examples:", ".SAFE", "--offset", "run.json", "255 not seen", "After the network"):
         assert word in text
 
 
@@ -75,3 +76,25 @@ def test_a_file_in_place_of_the_folder_is_code_3(product, tmp_path):
     done = run(product, "-o", tmp_path / "taken")
     assert done.returncode == 3
     assert "output folder" in done.stderr
+
+
+def test_a_mask_is_refined_and_its_files_are_named(product, tmp_path):
+    words = ("--min-area-m2", 5000, "--closing", "cloud=120m", "--buffer", "cloud=0.2km", "--probabilities")
+    (scene,) = json.loads(run(product, "-o", tmp_path, *words, "--json", "-q").stdout)
+    assert scene["refinement"] == "areas below 5000 m2 filled; closing cloud=120m; buffer cloud=200m"
+    for name in ("mask", "probabilities", "preview", "style", "item"):
+        assert Path(scene[name]).is_file(), name
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--buffer", "cloud=3px"), "--buffer: expected class=length in m or km"),
+        (("--buffer", "shadow=50m"), "patchcnn-v1: shadow=50m cannot be met"),
+    ],
+)
+def test_a_refinement_that_cannot_be_is_one_line_and_code_2(product, tmp_path, words, told):
+    done = run(product, "-o", tmp_path, *words)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert told in done.stderr

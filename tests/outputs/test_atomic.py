@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 
@@ -49,6 +50,24 @@ def test_a_file_in_the_way_is_named(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(OutputError, match=r"output folder .*taken.*expected a folder.*name another with -o"):
         prepare_folder(tmp_path / "taken" / "masks")
+
+
+def test_a_read_only_disk_is_one_line(tmp_path, monkeypatch):
+    """As the system tells it, even to the superuser."""
+
+    def refuse(*_given, **_named):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("pathlib.Path.touch", refuse)
+    with pytest.raises(OutputError, match=r"output folder .*: Read-only file system; name another with -o"):
+        prepare_folder(tmp_path)
+    monkeypatch.setattr("pathlib.Path.write_text", refuse)
+    with (
+        pytest.raises(OutputError, match=r"a\.txt: cannot be written: Read-only file system"),
+        replacing(tmp_path / "a.txt") as part,
+    ):
+        part.write_text("new")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
