@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _GROUPS = {
     "What is written": ("output", "probabilities", "preview", "as_json", "quiet"),
-    "Model and spacing": ("model", "gsd", "exact", "edge", "allow_level_mismatch"),
+    "Model and spacing": ("model", "gsd", "fast", "exact", "edge", "allow_level_mismatch"),
     "After the network, nothing unless asked for": ("min_area_m2", "closing", "buffer"),
     "Part of a scene": ("window", "area"),
     "What a source does not say": ("offset", "quantification", "sensor", "level", "pixel_size"),
