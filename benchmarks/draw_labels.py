@@ -28,15 +28,15 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from _accuracy.subjects import Subject
 from _pictures import infrared, visible
-from own_labels import CLOUD_CODE, DIM_CODE, GROUND_CODE, HAZE_CODE, NAMES, Drawing, drawings
+from own_labels import CLOUD_CODE, DIM_CODE, GROUND_CODE, HAZE_CODE, NAMES, Drawing, drawings, subjects
 from PIL import Image, ImageDraw
-from real_images import RealImage, list_images, open_image
 from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 
 from unclouded.core.bands import SENTINEL2
-from unclouded.core.classes import CLEAR, NODATA, SHADOW, SNOW, THICK, THIN
+from unclouded.core.classes import CLEAR, CLOUD, NODATA, SHADOW, SNOW, THICK, THIN, class_bits
 from unclouded.outputs.picture import Colours
 from unclouded.scene import Scene
 
@@ -301,19 +301,27 @@ def shares_of(codes: Codes) -> str:
     return ", ".join(f"{names[int(code)]} {100 * (codes == code).mean():.1f} %" for code in np.unique(codes))
 
 
-def clear_day(drawing: Drawing, bands: tuple[str, ...], images: Mapping[str, RealImage]) -> Floats | None:
+def clear_day(drawing: Drawing, bands: tuple[str, ...], images: Mapping[str, Subject]) -> Floats | None:
     """Median of the drawing's clear dates (band, y, x), or None where it has none."""
     if not drawing.clear_dates:
         return None
-    days = [open_image(images[name]).read(bands).reflectance for name in drawing.clear_dates]
+    days = [images[name].open().read(bands).reflectance for name in drawing.clear_dates]
     return np.asarray(np.median(np.stack(days), axis=0), np.float32)
 
 
-def drawn(drawing: Drawing, images: Mapping[str, RealImage]) -> tuple[Scene, Codes]:
+def drawn(drawing: Drawing, images: Mapping[str, Subject]) -> tuple[Scene, Codes]:
     """The scene of a drawing, and the label that its strokes make."""
-    scene = open_image(images[drawing.id])
+    subject = images[drawing.id]
+    scene = subject.open()
     strokes = read_strokes(drawing.strokes.read_text(encoding="utf-8"))
-    return scene, draw_label(scene, strokes, drawing, clear_day(drawing, tuple(scene.bands), images))
+    codes = draw_label(scene, strokes, drawing, clear_day(drawing, tuple(scene.bands), images))
+    return scene, beside(codes, subject.reference()) if drawing.beside else codes
+
+
+def beside(codes: Codes, theirs: npt.NDArray[np.uint8]) -> Codes:
+    """The label with thin cloud that others do not see made clear or thin; theirs as bit masks (y, x)."""
+    no_cloud = (theirs > 0) & (theirs & class_bits(CLOUD) == 0)
+    return np.where((codes == THIN) & no_cloud, np.uint8(HAZE_CODE), codes)
 
 
 def main() -> None:
@@ -325,17 +333,18 @@ def main() -> None:
     parser.add_argument("--zoom", type=int, default=1, help="of the pictures")
     parser.add_argument("ids", nargs="*", metavar="ID", help="images; all of labels.toml when none is given")
     options = parser.parse_args()
-    images = {image.id: image for image in list_images(options.data)}
+    images = subjects(options.data)
     for drawing in drawings():
         if options.ids and drawing.id not in options.ids:
             continue
         scene, codes = drawn(drawing, images)
+        drawing.raster.parent.mkdir(exist_ok=True)
         Image.fromarray(codes).save(drawing.raster, optimize=True)
         print(f"{drawing.id}: {shares_of(codes)}; {drawing.raster.stat().st_size / 1000:.0f} kB")
         if options.look:
             options.look.mkdir(parents=True, exist_ok=True)
             for kind, picture in pictures(scene, codes, options.zoom):
-                picture.save(options.look / f"{drawing.id}-{kind}.png")
+                picture.save(options.look / f"{drawing.id.replace('/', '-')}-{kind}.png")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from _accuracy.subjects import chips, images
 from _accuracy.systems import System, Verdict, model_systems
 from _pictures import fitted, infrared, of_probability, of_sets, stacked, visible
-from own_labels import own_labels
+from own_labels import own_subjects
 from PIL import Image
 
 from unclouded.core import folds
@@ -29,7 +29,7 @@ from unclouded.core.classes import CLASSES, CLOUD, EVERY_CLASS, NODATA, SHADOW, 
 from unclouded.core.errors import UncloudedError
 from unclouded.core.folds import Fold
 from unclouded.jobs import MaskOptions
-from unclouded.outputs.picture import Colours, Panel, plain, sheet, tint
+from unclouded.outputs.picture import Colours, Panel, composite_of, plain, sheet, tint
 from unclouded.predict import load_model
 from unclouded.scene import Scene
 
@@ -54,6 +54,8 @@ class Entry:
     open: Callable[[], Scene]
     reference: Callable[[], npt.NDArray[np.uint8]] | None = None
     """Label as bit masks (y, x)."""
+    own: Callable[[], npt.NDArray[np.uint8]] | None = None
+    """A label of ours."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +70,11 @@ class Shown:
 
 def entries(data: Path) -> Iterator[Entry]:
     """Every image and every labelled chip of a data folder."""
-    own = {name: sets for name, _, sets in own_labels(data)}
+    own = {subject.id: subject.reference for subject, _ in own_subjects(data)}
     for image, opener in images(data):
-        reference = (lambda sets=own[image.id]: sets) if image.id in own else None
         note = ", ".join(part for part in (image.sky, image.surface) if part)
-        yield Entry(
-            id=image.id, judged=image.id, group=image.source, note=note, open=opener, reference=reference
-        )
+        name = image.id
+        yield Entry(id=name, judged=name, group=image.source, note=note, open=opener, own=own.get(name))
     for subject in chips(data):
         yield Entry(
             id=subject.id.replace("/", "-"),
@@ -83,6 +83,7 @@ def entries(data: Path) -> Iterator[Entry]:
             note=subject.stratum,
             open=subject.open,
             reference=subject.reference,
+            own=own.get(subject.id),
         )
 
 
@@ -103,20 +104,26 @@ def show(entry: Entry, system: System, folder: Path) -> tuple[Image.Image, Shown
 def panels(entry: Entry, scene: Scene, colours: Colours | None, verdict: Verdict | None) -> list[Panel]:
     """The pictures of a row; grey where the scene or the model has no such thing."""
     shape = scene.grid.shape
+    composite = composite_of(scene.bands)
+    name = composite.describe() if composite else "true colour"
 
     def panel(caption: str, picture: Colours | None, *, smooth: bool = True) -> Panel:
         shown = plain(shape) if picture is None else picture
         missing = "" if picture is not None else ": none"
         return Panel(picture=fitted(shown, PANEL_PX, smooth=smooth), caption=caption + missing)
 
-    found = [panel("true colour", colours), panel("infra-red", infrared(scene))]
+    found = [
+        panel(composite.describe() if composite else "true colour", colours),
+        panel("infra-red", infrared(scene)),
+    ]
     found.append(panel("mask", of_sets(verdict.sets) if verdict else None, smooth=False))
     for task, name in (("cloud", "probability of cloud"), ("cloud_shadow", "probability of shadow")):
         share = verdict.probability.get(task) if verdict else None
         picture = of_probability(share, verdict.sets > 0) if verdict and share is not None else None
         found.append(panel(name, picture))
-    if entry.reference:
-        found.append(panel("label", of_sets(entry.reference()), smooth=False))
+    for name, label in (("label", entry.reference), ("label of ours", entry.own)):
+        if label:
+            found.append(panel(name, of_sets(label()), smooth=False))
     return found
 
 

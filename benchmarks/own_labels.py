@@ -1,21 +1,23 @@
-"""Labels of our own: real scenes with clouds that nobody else had labelled, drawn by `draw_labels.py`.
+"""Labels of our own: real scenes with clouds that nobody else had labelled, and shadow where others marked none.
 
-`labels/labels.toml` says for each image how its label was made and whether it may be learnt from or is for
-measuring: one site never does both. `labels/ID.png` holds one code a pixel, on the pixels of the image as
-`real_images.py` opens it: our classes, pairs of them where we could not tell which (12, 20, 30, 40),
-and 255 where we do not know.
+`draw_labels.py` makes them. `labels/labels.toml` says for each how it was made and whether it may be learnt
+from or is for measuring: one site never does both. `labels/ID.png` holds one code a pixel, on the pixels of
+the image as `real_images.py`, or of the chip as `_accuracy.subjects`, opens it: our classes, pairs of them
+where we could not tell which (12, 20, 30, 40), and 255 where we do not know.
 """
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from _accuracy.subjects import Subject, chips
 from PIL import Image
-from real_images import list_images
+from real_images import RealImage, list_images, open_image
 
 from unclouded.core.classes import (
     CLEAR,
@@ -33,6 +35,8 @@ from unclouded.core.errors import LabelError
 
 FOLDER = Path(__file__).parent / "labels"
 ROLES = ("train", "measure")
+SOURCE = "own"
+"""Of every label, as benchmarks and recipes name their sources."""
 CLOUD_CODE, HAZE_CODE, DIM_CODE, GROUND_CODE = 12, 20, 30, 40
 """Thick or thin; clear or thin; clear or shadow; clear or snow."""
 NAMES: Mapping[str, int] = {
@@ -68,7 +72,7 @@ class Drawing:
     """How one label was made, as `labels.toml` has it."""
 
     id: str
-    """Of the image in `real_images.toml`."""
+    """Of the image in `real_images.toml`, or of the chip in `labels/labels.csv` of the data."""
     role: str
     """`train` or `measure`."""
     shows: str
@@ -79,6 +83,8 @@ class Drawing:
     """`classifier` (seeds, forest, corrections) or `outlines` (polygons and thresholds alone)."""
     classes: tuple[str, ...]
     """What is in it, by the names of `NAMES`."""
+    beside: bool = False
+    """Others labelled its cloud: what is thin to us and no cloud to them is clear or thin."""
     clear_dates: tuple[str, ...] = ()
     """Images of the same place without cloud, which the classifier compares with."""
     sure: float = 0.6
@@ -125,14 +131,45 @@ def _drawing(entry: Mapping[str, Any]) -> Drawing:
 
 
 def own_labels(data: Path) -> Iterator[tuple[str, str, npt.NDArray[np.uint8]]]:
-    """Id of the image, role, and what each of its pixels may be, for every label whose image is in `data`.
+    """Id of the image or chip, role, and what each of its pixels may be, for every label that `data` has.
 
     Sets are bit masks uint8 (y, x) as `core.classes.to_sets` gives them, 0 where we do not know.
     """
-    there = {image.id for image in list_images(data)}
+    for subject, role in own_subjects(data):
+        yield subject.id, role, subject.reference()
+
+
+def own_subjects(data: Path) -> Iterator[tuple[Subject, str]]:
+    """The same as what is judged and learnt from: with site, opener and legend; `source` is `own`."""
+    known = subjects(data)
     for drawing in drawings():
-        if drawing.id in there:
-            yield drawing.id, drawing.role, read_sets(drawing)
+        if drawing.id in known:
+            subject = known[drawing.id]
+            reference = partial(read_sets, drawing)
+            yield replace(subject, source=SOURCE, legend=LEGEND, reference=reference), drawing.role
+
+
+def subjects(data: Path) -> Mapping[str, Subject]:
+    """Everything in `data` that a label of ours may be of, by id; images have no reference yet."""
+    found = {image.id: _subject(image) for image in list_images(data)}
+    if (data / "labels" / "labels.csv").is_file():
+        found |= {subject.id: subject for subject in chips(data)}
+    return found
+
+
+def _subject(image: RealImage) -> Subject:
+    return Subject(
+        id=image.id,
+        source=image.source,
+        site=image.site,
+        stratum="",
+        train_ok=True,
+        open=partial(open_image, image),
+        reference=partial(np.zeros, (0, 0), np.uint8),
+        legend=LEGEND,
+        files=image.files,
+        origin=image.origin,
+    )
 
 
 def read_sets(drawing: Drawing) -> npt.NDArray[np.uint8]:

@@ -121,6 +121,10 @@ def test_what_a_model_does_not_say_is_an_empty_panel():
         "probability of cloud",
         "probability of shadow: none",
     ]
+    assert (
+        gallery.panels(entry(opened, own=lambda: verdict.sets), opened, None, verdict)[-1].caption
+        == "label of ours"
+    )
     assert (found["probability of cloud"][:, :320] == 255).all()
 
 
@@ -192,5 +196,5 @@ def test_every_image_and_chip_is_shown(real_data):
     found = list(gallery.entries(real_data))
     assert len(found) == len(list_images(real_data)) + len(list(chips(real_data)))
     assert len({(item.group, item.id) for item in found}) == len(found)
-    labelled = {item.id for item in found if item.reference}
-    assert {"p07-belgium", "l8biome-Urban_11_1326"} <= labelled
+    assert {"l8biome-Urban_11_1326"} <= {item.id for item in found if item.reference}
+    assert {"p07-belgium", "l8biome-Urban_11_1326"} <= {item.id for item in found if item.own}

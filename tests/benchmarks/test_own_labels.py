@@ -42,9 +42,10 @@ def test_the_labels_are_small():
 
 
 def test_every_raster_and_every_stroke_file_is_in_the_table():
-    ids = sorted(drawing.id for drawing in drawings())
-    assert ids == sorted(path.stem for path in own_labels.FOLDER.glob("*.png"))
-    assert ids == sorted(path.stem for path in (own_labels.FOLDER / "strokes").iterdir())
+    drawn = sorted(drawing.raster for drawing in drawings())
+    assert drawn == sorted(own_labels.FOLDER.rglob("*.png"))
+    strokes = sorted(drawing.strokes for drawing in drawings())
+    assert strokes == sorted((own_labels.FOLDER / "strokes").rglob("*.txt"))
 
 
 def test_an_unknown_role_is_refused(tmp_path, monkeypatch):
@@ -56,20 +57,38 @@ def test_an_unknown_role_is_refused(tmp_path, monkeypatch):
 
 
 def test_no_site_is_learnt_from_and_measured_on(real_data):
-    sites = {image.id: image.site for image in list_images(real_data)}
     roles: dict[str, set[str]] = {}
-    for name, role, _ in own_labels.own_labels(real_data):
-        roles.setdefault(sites[name], set()).add(role)
+    for subject, role in own_labels.own_subjects(real_data):
+        roles.setdefault(subject.site, set()).add(role)
     assert {len(found) for found in roles.values()} == {1}
     assert set().union(*roles.values()) == {"train", "measure"}
 
 
 def test_every_label_lies_on_the_pixels_of_its_image(real_data):
-    images = {image.id: image for image in list_images(real_data)}
-    found = {name: sets.shape for name, _, sets in own_labels.own_labels(real_data)}
+    found = {subject.id: subject for subject, _ in own_labels.own_subjects(real_data)}
     assert set(found) == {drawing.id for drawing in drawings()}
-    for name, shape in found.items():
-        assert open_image(images[name]).grid.shape == shape, name
+    for name, subject in found.items():
+        assert subject.open().grid.shape == subject.reference().shape, name
+
+
+def test_labels_come_by_id_with_their_role(real_data):
+    found = {name: (role, sets) for name, role, sets in own_labels.own_labels(real_data)}
+    assert found["p07-belgium"][0] == "measure"
+    assert found["wright-14"][0] == "train"
+    np.testing.assert_array_equal(found["wright-26"][1], np.full((100, 100), class_bits(frozenset({THIN}))))
+
+
+def test_people_who_labelled_the_same_chips_agree_on_what_we_are_sure_of(real_data):
+    known = own_labels.subjects(real_data)
+    for drawing in drawings():
+        if not drawing.beside:
+            continue
+        ours, theirs = read_codes(drawing), known[drawing.id].reference()
+        cloud = (theirs > 0) & (theirs & ~np.uint8(class_bits(CLOUD)) == 0)
+        assert cloud[np.isin(ours, [NAMES["thick"], NAMES["thin"]])].mean() > 0.99, drawing.id
+        if known[drawing.id].source == "l8biome":  # outlines of On Cloud N hold shadow and clear ground too
+            assert cloud[ours == NAMES["shadow"]].mean() < 0.03, drawing.id
+            assert cloud[ours == NAMES["clear"]].mean() < 0.01, drawing.id
 
 
 def test_what_is_not_at_hand_is_left_out(tmp_path):
@@ -85,7 +104,7 @@ class TestDrawing:
     def test_the_strokes_make_the_label_again(self, real_data, name):
         import draw_labels
 
-        images = {image.id: image for image in list_images(real_data)}
+        images = own_labels.subjects(real_data)
         drawing = next(item for item in drawings() if item.id == name)
         _, codes = draw_labels.drawn(drawing, images)
         # another version of scikit-learn may grow other trees
@@ -117,6 +136,14 @@ class TestDrawing:
         found = draw_labels.without_specks(codes, 2)
         assert found[1, 1] == NAMES["unknown"]
         np.testing.assert_array_equal(np.delete(found.ravel(), 9), np.delete(codes.ravel(), 9))
+
+    def test_thin_cloud_that_others_do_not_see_is_open(self):
+        import draw_labels
+
+        codes = np.array([[NAMES["thin"], NAMES["thin"], NAMES["thick"], NAMES["thin"]]], np.uint8)
+        theirs = np.array([[1 << CLEAR, class_bits(CLOUD), 1 << CLEAR, 0]], np.uint8)
+        found = draw_labels.beside(codes, theirs)
+        assert found.tolist() == [[NAMES["haze"], NAMES["thin"], NAMES["thick"], NAMES["thin"]]]
 
     def test_outside_of_all_regions_is_clear(self, real_data):
         import draw_labels
