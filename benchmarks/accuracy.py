@@ -31,6 +31,7 @@ from _accuracy.scores import Score, answered, groups, per_scene, score, summary
 from _accuracy.subjects import Subject, chips, cloudsen12plus, images, members
 from _accuracy.surfaces import Ground, grounds_of_chips
 from _accuracy.systems import System, model_systems, peer_systems
+from own_labels import own_subjects
 
 from unclouded import __version__
 from unclouded.core import folds
@@ -82,7 +83,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--write-folds", type=Path, metavar="FILE")
     parser.add_argument("--tolerance", type=int, default=0, metavar="PX",
                         help="leave out label pixels this near to another class")  # fmt: skip
-    parser.add_argument("--skip", action="append", default=[], choices=("labels", "surfaces", "overcast"))
+    parser.add_argument(
+        "--skip", action="append", default=[], choices=("labels", "own", "surfaces", "overcast")
+    )
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--diagram", type=Path, metavar="FILE.png", help="reliability diagrams")
     parser.add_argument("-o", "--output", type=Path, default=None, metavar="FILE",
@@ -125,6 +128,9 @@ def judge(options: argparse.Namespace) -> dict[str, Any]:
     subjects = tuple(subject for subject in subjects if judged(subject.id))
     if "labels" not in options.skip:
         report["labelled"] = judge_labels(subjects, systems, options.tolerance)
+    if options.set == "chips" and "own" not in options.skip:
+        own = [one for one, role in own_subjects(options.data) if role == "measure" and judged(one.id)]
+        report["own"] = judge_labels(own, systems, options.tolerance)
     if options.set == "chips":
         report |= judge_grounds(subjects, systems, options, judged)
         report["data"] = list(provenance(subjects, options.data))
@@ -218,6 +224,9 @@ def shown(report: dict[str, Any]) -> Iterable[str]:
     yield from (f"bar: {line}" for line in report["bars"])
     if "labelled" in report:
         yield from tables.labelled(report["labelled"])
+    if "own" in report:
+        yield "## Labels of our own, drawn for measuring (benchmarks/labels)"
+        yield from tables.labelled(report["own"])
     if "points" in report:
         yield from tables.points(report["points"])
         yield f"{report['products']} products; missing: {', '.join(report['missing']) or 'none'}"

@@ -40,13 +40,12 @@ class Score:
 def answers(legend: Legend, task: Task) -> bool:
     """Whether a label set marks what a task asks for.
 
-    Some code must say yes, and what is clear must say no: where shadow was not annotated, clear may be it.
+    Some code must say yes, and one that is clear no: where shadow was not annotated, clear may be it.
     """
     said = [classes for classes in legend.table.values() if classes]
     clear = [classes for classes in said if CLEAR in classes and not classes & CLOUD]
-    return any(classes <= task.positives for classes in said) and not any(
-        classes & task.positives for classes in clear
-    )
+    yes = any(classes <= task.positives for classes in said)
+    return yes and any(not classes & task.positives for classes in clear)
 
 
 def score(system: System, subject: Subject, *, tolerance_px: int = 0) -> Score | None:

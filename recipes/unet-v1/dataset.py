@@ -1,9 +1,11 @@
 """Everything at hand that unet-v1 may learn from, as one list of samples.
 
 - `human`: chips that people labelled;
+- `own`: images that we labelled ourselves, but for those that are for measuring;
 - `clear`, `overcast`, `cirrus`: images that are one thing all over, exactly known; synthetic clouds go over
   the clear ones while training (`unclouded.patches.augment.clouded`);
-- `taught`: any of these images at the teacher's spacing, with its probabilities (`teacher_labels.py`).
+- `taught`: any of these images at the teacher's spacing, with its probabilities (`teacher_labels.py`);
+- `blend`: pairs of them blended, with the teacher's probabilities (`blend_labels.py`).
 
 What is for comparison only is never read. With a fold, everything of its held-out sites is left out: labels,
 teacher labels and backgrounds alike.
@@ -29,6 +31,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from _accuracy.subjects import chips, images
 from _accuracy.systems import coarsened
+from own_labels import own_subjects
 from real_images import RealImage
 
 from unclouded.core import folds
@@ -54,13 +57,22 @@ class Example:
 
     member: Member
     kind: str
-    """`human`, `clear`, `overcast`, `cirrus` or `taught`."""
+    """`human`, `own`, `clear`, `overcast`, `cirrus`, `taught` or `blend`."""
     sample: Sample
     """The whole image, all 13 bands, absent ones zero."""
     teacher: npt.NDArray[np.float32] | None = None
     """(clear, cloud, shadow; y, x), sums to 1; None without a teacher."""
     trust: npt.NDArray[np.float32] | None = None
     """(y, x) weight of the teacher, 0 where its runs disagree or a label contradicts it."""
+    level: str | None = None
+    """`L1C` and what is like it, or `L2A`."""
+    also: tuple[str, ...] = ()
+    """Further sites that it shows: a blend shows two."""
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """All sites that it shows."""
+        return (self.member.site, *self.also)
 
 
 def examples(data: Path, *, teachers: Path | None = None, fold: Fold | None = None) -> tuple[Example, ...]:
@@ -69,20 +81,30 @@ def examples(data: Path, *, teachers: Path | None = None, fold: Fold | None = No
     Raises:
         LabelError: something of a held-out site is among it.
     """
-    found = [*_human(data), *_exact(data), *(_taught(data, teachers) if teachers else ())]
+    found = [*_human(data), *_own(data), *_exact(data), *(_taught(data, teachers) if teachers else ())]
+    if teachers and (teachers / "blends.json").exists():
+        found += _blends(teachers)
     if fold is None:
         return tuple(found)
-    kept = {member.id for member in folds.training([example.member for example in found], fold)}
-    left = tuple(example for example in found if example.member.id in kept)
-    folds.check_absent(fold, (example.member.site for example in left), what="examples")
+    left = tuple(example for example in found if not set(example.sites) & set(fold.held_out))
+    folds.check_absent(fold, (site for example in left for site in example.sites), what="examples")
     return left
 
 
 def _human(data: Path) -> Iterator[Example]:
     for subject in chips(data):
         if subject.train_ok:
-            sample = sample_of(subject.open(), subject.reference(), weight=WEIGHTS[subject.source])
-            yield Example(member=subject.member, kind="human", sample=sample)
+            scene = subject.open()
+            sample = sample_of(scene, subject.reference(), weight=WEIGHTS[subject.source])
+            yield Example(member=subject.member, kind="human", sample=sample, level=scene.level)
+
+
+def _own(data: Path) -> Iterator[Example]:
+    for subject, role in own_subjects(data):
+        if role == "train":
+            scene = subject.open()
+            sample = sample_of(scene, subject.reference())
+            yield Example(member=subject.member, kind="own", sample=sample, level=scene.level)
 
 
 def _exact(data: Path) -> Iterator[Example]:
@@ -90,7 +112,9 @@ def _exact(data: Path) -> Iterator[Example]:
         if image.sky in EXACT:
             scene = opener()
             sets = np.full(scene.grid.shape, class_bits(EXACT[image.sky]), np.uint8)
-            yield Example(member=_member(image), kind=image.sky, sample=sample_of(scene, sets))
+            yield Example(
+                member=_member(image), kind=image.sky, sample=sample_of(scene, sets), level=scene.level
+            )
 
 
 def _taught(data: Path, teachers: Path) -> Iterator[Example]:
@@ -129,7 +153,36 @@ def _taught_one(
         sample=sample,
         teacher=shares,
         trust=np.where(trusted, agreement, np.float32(0)),
+        level=native.level,
     )
+
+
+def _blends(teachers: Path) -> Iterator[Example]:
+    """The teacher's answers to blends of two images (`blend_labels.py`)."""
+    listing = json.loads((teachers / "blends.json").read_text(encoding="utf-8"))
+    for row in listing["blends"]:
+        with np.load(teachers / "blends" / row["file"], allow_pickle=False) as arrays:
+            presence, valid = arrays["presence"], arrays["valid"]
+            reflectance = np.zeros((len(NAMES), *valid.shape), np.float16)
+            reflectance[presence] = arrays["reflectance"]
+            shares, trust = arrays["shares"], arrays["trust"]
+        first, *also = row["sites"]
+        yield Example(
+            member=Member(id=f"blend/{row['file']}", site=first, source="ukis-csmask"),
+            kind="blend",
+            sample=Sample(
+                reflectance=reflectance,  # half precision: there are many of them
+                valid=valid,
+                sets=np.zeros(valid.shape, np.uint8),
+                bands=NAMES,
+                presence=presence,
+                gsd_m=row["gsd_m"],
+            ),
+            teacher=shares,
+            trust=trust,
+            level=row["level"],
+            also=tuple(also),
+        )
 
 
 def _brought(sets: npt.NDArray[np.uint8], native: Scene, scene: Scene) -> npt.NDArray[np.uint8]:
