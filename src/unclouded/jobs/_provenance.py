@@ -6,9 +6,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from unclouded._version import __version__
 from unclouded.core.grid import Grid
+from unclouded.core.spec import ModelSpec
 from unclouded.jobs._fit import legend_name, legend_of
 from unclouded.outputs.provenance import Provenance
-from unclouded.predict import Edge, Model
+from unclouded.predict import Edge, Model, as_trained
 from unclouded.refine import Refinement
 from unclouded.scene import Scene
 
@@ -34,12 +35,22 @@ def provenance_of(
         bands=tuple(name for name in spec.bands if name in scene.bands),
         radiometry=scene.radiometry.describe(),
         edge=edge,
-        reading="full resolution" if scene.exact else "coarsest level that is fine enough",
+        reading=_reading(scene, spec),
         runtime=model.session.device.partition(" (")[0],
         refinement=refinement.describe(),
         software=__version__,
         created=datetime.now(UTC),
     )
+
+
+def _reading(scene: Scene, spec: ModelSpec) -> str:
+    """At which resolution levels the bands are read."""
+    if scene.exact:
+        return "full resolution"
+    coarse = as_trained(scene, spec).coarse_m
+    listed = ", ".join(f"{name} {coarse[name]:g} m" for name in spec.bands if name in coarse)
+    general = "coarsest level that is fine enough"
+    return f"{general}, for {listed}" if listed else general
 
 
 def address_of(source: str | Path) -> str:
