@@ -17,7 +17,7 @@ from unclouded.sources._hrefs import _remote
 from unclouded.testing.layouts import stac_item, write_fake_cogs
 from unclouded.testing.products import FakeSafe, ramp, write_fake_geotiff
 from unclouded.testing.s3 import S3Server
-from unclouded.testing.services import LoopbackService
+from unclouded.testing.services import Answer, LoopbackService
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 
@@ -120,15 +120,31 @@ def test_keys_are_the_services_own_and_nobody_sees_them(alone, monkeypatch, tmp_
         # under another name: GDAL keeps what it has read
         other = item_for(tmp_path, lambda path, data: service.keep(f"/{path}", data), prefix="y")
         service.guard = lambda _: _refusal()
+        for path in ("/eodata", "/eodata/"):  # GDAL 3.12 looks there once more
+            service.route("GET", path, lambda _: _refusal())
         with pytest.raises(ServiceError, match=rf"refused \(HTTP 403\); check .*{NAMES[0]}") as error:
             open_scene(other)
         assert SECRET not in str(error.value)
 
 
-def _refusal():
-    from unclouded.testing.services import Answer
+def _refusal(code="AccessDenied", said="Access Denied"):
+    body = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>{said}</Message></Error>'
+    return Answer(status=403, body=body.encode())
 
-    return Answer(status=403)
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Access Denied",
+        "The AWS Access Key Id you provided does not exist in our records.",
+        "The request signature we calculated does not match the signature you provided.",
+    ],
+)
+def test_a_refusal_is_known_by_gdals_status_or_by_the_stores_words(said):
+    for words in ("HTTP response code: 403", said):
+        failure = _remote("s3://eodata/x.jp2", None).failure("B02", words)
+        assert isinstance(failure, ServiceError)
+        assert f"refused (HTTP 403); check the credentials for this service ({NAMES[0]}" in str(failure)
 
 
 @pytest.mark.parametrize("token", [None, "token-of-somebody"])

@@ -74,6 +74,8 @@ def _environment(remote: Mapping[str, str]) -> dict[str, object]:
     return options
 
 
+_REFUSED = re.compile(r"access is denied|access ?denied|access key id|signature", re.IGNORECASE)
+"""What stores of S3's kind say where GDAL passes on their words in place of the status."""
 _OPENING = threading.Lock()  # warnings.catch_warnings is not safe among threads
 
 
@@ -109,11 +111,11 @@ class Remote:
         names = " and ".join(self.keys.values() or ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
         if "AWS_SECRET_ACCESS_KEY" in said:  # GDAL names what it misses
             return ServiceError(f"{where}: expected keys for {self.host}, found none; set {names}")
-        if status in {401, 403}:
+        if status in {401, 403} or _REFUSED.search(said):
             hint = f" ({names})" if self.keys else ""
             return ServiceError(
-                f"{where}: expected {self.host} to hand out the file, found it refused (HTTP {status}); "
-                f"check the credentials for this service{hint}"
+                f"{where}: expected {self.host} to hand out the file, found it refused "
+                f"(HTTP {status or 403}); check the credentials for this service{hint}"
             )
         if status >= 429 or "curl" in said.lower() or "resolve host" in said.lower():
             why = f"HTTP {status}" if status else "no connection"
