@@ -29,7 +29,7 @@ from unclouded.sources import (
 from unclouded.sources._hrefs import gdal_path
 from unclouded.sources._offset_of_items import offset_in_pixels
 from unclouded.testing.layouts import stac_item, write_cog, write_fake_cogs
-from unclouded.testing.products import FakeSafe, ramp
+from unclouded.testing.products import FakeSafe, ramp, write_fake_safe
 from unclouded.testing.readers import check_product
 from unclouded.testing.services import Fault, LoopbackService
 
@@ -432,6 +432,31 @@ def test_only_the_windows_and_levels_needed_are_fetched(service, tmp_path):
     scene.at(80).read(("B04",))
     coarse = sent(service, "/big/B04.tif") - opening - window
     assert coarse < size / 15
+
+
+@pytest.mark.enable_socket
+def test_a_jpeg_2000_on_the_network_is_read_as_on_disk(service, tmp_path):
+    """With its levels where they truly lie, what the wavelet mixed with nodata taken out, and by tiles."""
+    rng = np.random.default_rng(0)
+    dn = rng.integers(1100, 9000, (1200, 1200)).astype(np.uint16)
+    dn[:, 700:] = 0
+    fake = FakeSafe(bands=("B04",), size_60m=200, dn=lambda _, height, width: dn[:height, :width], block=256)
+    safe = write_fake_safe(tmp_path, fake)
+    content = next(safe.rglob("*_B04.jp2")).read_bytes()
+    service.keep("/jp2/B04.jp2", content)
+    item = stac_item(fake, {"B04": "./B04.jp2"}, dialect="earth-search-v1", stated_offset=-0.1)
+    item["assets"]["red"]["type"] = "image/jp2"
+    here = open_scene(safe)
+    there = open_scene(service.keep("/jp2/item.json", json.dumps(item).encode()))
+    window = Window(row_off=0, col_off=0, height=200, width=200)
+    one, other = (scene.read(("B04",), window) for scene in (here, there))
+    np.testing.assert_array_equal(one.reflectance, other.reflectance)
+    assert sent(service, "/jp2/B04.jp2") < len(content) / 4
+    for size in (20, 40, 60):
+        one, other = (scene.at(size).read(("B04",)) for scene in (here, there))
+        np.testing.assert_array_equal(one.valid, other.valid)
+        np.testing.assert_array_equal(one.reflectance, other.reflectance)
+        assert 0.4 < one.valid.mean() < 7 / 12
 
 
 @pytest.mark.enable_socket
