@@ -34,7 +34,9 @@ _SHOWN = ("p1", "p5", "p50", "p95", "p99")
     metavar="METRES",
     help="Spacing of a source that carries no georeference.",
 )
-@click.option("--granule", metavar="TILE", help="Which tile of a product that holds several. Default: each.")
+@click.option(
+    "--granule", metavar="TILE", help="Which tile, or item by its id, of a source of several. Default: each."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON: an object, or a list of several.")
 @click.option("-q", "--quiet", is_flag=True, help="No warnings beside the table.")
 def command(

@@ -93,7 +93,9 @@ def _source_options(command: Command) -> Command:
             help="Spacing of a source that carries no georeference.",
         ),
         click.option(
-            "--granule", metavar="TILE", help="Which tile of a product that holds several. Default: each."
+            "--granule",
+            metavar="TILE",
+            help="Which tile, or item by its id, of a source of several. Default: each.",
         ),
     )
     for option in reversed(options):
