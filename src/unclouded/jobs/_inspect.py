@@ -19,7 +19,7 @@ from unclouded.jobs._look import look_at
 from unclouded.jobs._place import extent
 from unclouded.predict import bundled_models, load_model
 from unclouded.scene import Scene, open_scene
-from unclouded.sources import Metadata, OpenOptions, find_sources, list_granules, read_metadata
+from unclouded.sources import Metadata, OpenOptions, list_scenes, read_metadata
 
 PERCENTILES: Mapping[str, float] = {"p1": 1, "p5": 5, "p25": 25, "p50": 50, "p75": 75, "p95": 95, "p99": 99}
 """Name -> per cent of the pixels that lie below."""
@@ -99,15 +99,7 @@ def inspect(source: str | Path, options: OpenOptions | None = None) -> tuple[Ins
     """
     options = options or OpenOptions()
     located = Path(source) if isinstance(source, str) and "://" not in source else source
-    return tuple(
-        _inspected(found, choice) for found in find_sources(located) for choice in _choices(found, options)
-    )
-
-
-def _choices(source: object, options: OpenOptions) -> list[OpenOptions]:
-    """The options for each scene of a source."""
-    granules = list_granules(source) if options.granule is None else ()
-    return [replace(options, granule=granule) for granule in granules] or [options]
+    return tuple(_inspected(found, choice) for found, choice in list_scenes(located, options))
 
 
 def _inspected(source: object, options: OpenOptions) -> Inspection:

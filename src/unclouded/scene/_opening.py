@@ -1,11 +1,10 @@
 """From a path to a scene."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from unclouded.scene._scene import Scene
-from unclouded.sources import OpenOptions, find_sources, list_granules, open_product
+from unclouded.sources import OpenOptions, list_scenes, open_product
 
 Source = str | Path | Mapping[str, object] | object
 """A path, an address (`https://…`, `s3://…`), a STAC item as a dict, a mapping of band to file, a cube."""
@@ -64,18 +63,8 @@ def open_scenes(source: Source, options: OpenOptions | None = None) -> tuple[Sce
     Raises:
         The same as `open_scene`.
     """
-    options = options or OpenOptions()
-    return tuple(
-        Scene(product=open_product(found, choice))
-        for found in find_sources(_located(source))
-        for choice in _choices(found, options)
-    )
-
-
-def _choices(source: object, options: OpenOptions) -> list[OpenOptions]:
-    """The options for each granule of a source; those given where there is but one, or one is named."""
-    granules = list_granules(source) if options.granule is None else ()
-    return [replace(options, granule=granule) for granule in granules] or [options]
+    chosen = list_scenes(_located(source), options or OpenOptions())
+    return tuple(Scene(product=open_product(found, choice)) for found, choice in chosen)
 
 
 def _located(source: Source) -> Source:

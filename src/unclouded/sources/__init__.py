@@ -5,6 +5,7 @@ A reader is a module `sources/NAME.py` with `sniff(source) -> bool`, which never
 `list_granules(source)` where a source may hold several. The folder is the registry.
 """
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +18,15 @@ from unclouded.sources._options import OpenOptions
 from unclouded.sources._providers import plain
 from unclouded.sources._text import shown
 
-__all__ = ["Metadata", "OpenOptions", "find_sources", "list_granules", "open_product", "read_metadata"]
+__all__ = [
+    "Metadata",
+    "OpenOptions",
+    "find_sources",
+    "list_granules",
+    "list_scenes",
+    "open_product",
+    "read_metadata",
+]
 
 _DEPTH = 12
 """Folders that hold one folder each and no more: a copy of a bucket has 8 above its tile."""
@@ -57,6 +66,21 @@ def list_granules(source: object) -> tuple[str, ...]:
     reader = _reader(located)
     found: tuple[str, ...] = reader.list_granules(located) if hasattr(reader, "list_granules") else ()
     return found if len(found) > 1 else ()
+
+
+def list_scenes(source: object, options: OpenOptions) -> tuple[tuple[object, OpenOptions], ...]:
+    """What to open for each scene of a source: the product, and the options that name the granule or item.
+
+    Raises:
+        ProductError: as `open_product`.
+    """
+    if options.granule is not None:
+        return tuple((found, options) for found in find_sources(source))
+    return tuple(
+        (found, replace(options, granule=granule))
+        for found in find_sources(source)
+        for granule in list_granules(found) or (None,)
+    )
 
 
 def find_sources(source: object) -> tuple[object, ...]:
