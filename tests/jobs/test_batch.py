@@ -12,6 +12,7 @@ import rasterio
 from unclouded.core.errors import OptionError, OutputError, ServiceError, UncloudedError
 from unclouded.jobs import MaskOptions, RunOptions, Shard, _crew, _task, mask
 from unclouded.jobs._store import Folder
+from unclouded.testing.products import CORNER, CRS
 
 FAST = MaskOptions(preview=False)
 
@@ -69,10 +70,10 @@ def test_a_defect_at_one_scene_costs_no_other(scenes, tmp_path, monkeypatch):
     sources = scenes(3)
     whole = _task.mask_scene
 
-    def broken(scene, *rest):
+    def broken(scene, *rest, **named):
         if scene.id == "scene_001":
             raise ZeroDivisionError("of ours")
-        return whole(scene, *rest)
+        return whole(scene, *rest, **named)
 
     monkeypatch.setattr(_task, "mask_scene", broken)
     report = mask(sources, tmp_path / "out", FAST)
@@ -88,7 +89,7 @@ def test_a_defect_at_one_scene_costs_no_other(scenes, tmp_path, monkeypatch):
 def test_memory_that_does_not_suffice_is_said(scenes, tmp_path, monkeypatch):
     sources = scenes(1)
 
-    def hungry(*_):
+    def hungry(*_, **__):
         raise MemoryError
 
     monkeypatch.setattr(_task, "mask_scene", hungry)
@@ -234,6 +235,33 @@ def test_an_older_report_is_read_and_its_scenes_are_made_again(scenes, tmp_path)
     del body["scenes"][str(source)]["files"]
     (tmp_path / "out" / "run.json").write_text(json.dumps(body))
     assert mask(source, tmp_path / "out", FAST).scenes[0].state == "done"
+
+
+def test_a_scene_may_be_called_like_a_report(scenes, tmp_path):
+    (source,) = scenes(1)
+    named = source.rename(source.with_name("run_1.tif"))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "run_1.json").write_text('{"type": "Feature"}')
+    (tmp_path / "out" / "run.jsonl").write_text("")
+    assert mask(named, tmp_path / "out", FAST).scenes[0].state == "done"
+
+
+def test_options_that_are_paths_are_in_the_report(scenes, tmp_path):
+    (source,) = scenes(1)
+    area = tmp_path / "area.geojson"
+    mask(source, tmp_path / "out", replace(FAST, area=polygon(area, 300)))
+    assert report_of(tmp_path / "out")["options"]["area"] == str(area)
+    assert mask(source, tmp_path / "out", replace(FAST, area=area)).scenes[0].state == "skipped"
+    polygon(area, 600)
+    assert mask(source, tmp_path / "out", replace(FAST, area=area)).scenes[0].state == "done"
+
+
+def polygon(path, side_m):
+    left, top = CORNER
+    ring = [[left + 60, top - 60], [left + 60 + side_m, top - 60], [left + 60, top - 60 - side_m]]
+    crs = {"type": "name", "properties": {"name": CRS}}
+    path.write_text(json.dumps({"type": "Polygon", "coordinates": [[*ring, ring[0]]], "crs": crs}))
+    return path
 
 
 def test_a_folder_can_be_moved(scenes, tmp_path):

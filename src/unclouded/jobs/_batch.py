@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rasterio.errors import NotGeoreferencedWarning
@@ -12,7 +12,7 @@ from unclouded.core.errors import OptionError, UncloudedError
 from unclouded.jobs._bucket import source_versions
 from unclouded.jobs._crew import Crew, Relay, work_off
 from unclouded.jobs._ledger import Ledger
-from unclouded.jobs._places import Place, open_place
+from unclouded.jobs._places import Place, from_anywhere, is_text, open_place
 from unclouded.jobs._resume import Item, Owners, fingerprint, products_of, scenes_of
 from unclouded.jobs._scene import MaskedScene, MaskOptions, Progress
 from unclouded.jobs._shard import Shard
@@ -150,10 +150,11 @@ class _Masking:
         """What a crew needs to know."""
         return Task(
             item=item,
+            source=from_anywhere(item.source),
             key=key,
-            output=self.store.where,
+            output=str(from_anywhere(self.store.where)),
             report=self.store.report,
-            options=self.options,
+            options=_from_anywhere(self.options),
             model_sha256=self.model.sha256,
         )
 
@@ -161,7 +162,9 @@ class _Masking:
         """Changes when the source, the model, the options that show in a mask or the software change."""
         options = {name: str(value) for name, value in asdict(self.options).items() if name not in _SAME_MASK}
         versions = source_versions(str(item.source)) if is_ours(item.source) else ()
-        return fingerprint(item.source, self.model.sha256, sorted(options.items()), versions)
+        area = self.options.area
+        polygons = fingerprint(area) if area is not None and not is_text(area) else ""
+        return fingerprint(item.source, self.model.sha256, sorted(options.items()), versions, polygons)
 
     def recall(self, entry: Entry | None, key: str, sizes: Mapping[str, int]) -> MaskedScene | None:
         """What was made before, where its files are still as they were."""
@@ -192,8 +195,21 @@ class _Masking:
                 "sha256": self.model.sha256,
                 "recommended": spec.recommended,
             },
-            "options": {**asdict(self.options), "model": str(self.options.model)},
+            "options": {
+                name: str(value) if isinstance(value, Path) else value
+                for name, value in asdict(self.options).items()
+            },
         }
+
+
+def _from_anywhere(options: MaskOptions) -> MaskOptions:
+    """The options with paths that mean the same in every folder."""
+    model, area = options.model, options.area
+    return replace(
+        options,
+        model=from_anywhere(model) if Path(model).exists() else model,
+        area=area if area is None or is_text(area) else from_anywhere(area),
+    )
 
 
 def _worked_off(

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from unclouded.core.errors import OptionError, OutputError, ProductError, ServiceError
-from unclouded.jobs._store import Entry, Record, desk_of, files_in, merged
+from unclouded.jobs._store import Entry, Record, desk_of, files_in, is_report, merged
 from unclouded.outputs.report import NAME, parse_scenes, report_text
 
 SCHEME = "s3://"
@@ -108,8 +108,7 @@ class Bucket:
 
     def read_entries(self) -> dict[str, Entry]:
         """Of `run.json` and the reports of its shards."""
-        stem = Path(NAME).stem
-        others = sorted(n for n in self.sizes() if n.startswith(stem) and n.endswith(".json"))
+        others = sorted(name for name in self.sizes() if is_report(name))
         reports = []
         for name in (*others, self.report):
             content = self._get(name)

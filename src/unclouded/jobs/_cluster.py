@@ -6,17 +6,19 @@ store. This module needs the extra `cluster`.
 
 import logging
 import os
+import socket
 import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, get_worker
 
 from unclouded._version import __version__
-from unclouded.core.errors import ModelError, ServiceError, UncloudedError
+from unclouded.core.errors import ModelError, OptionError, ServiceError, UncloudedError
 from unclouded.jobs._places import open_place
 from unclouded.jobs._resume import Owners
 from unclouded.jobs._scene import Progress
@@ -37,8 +39,10 @@ def joined(address: str, progress: Progress) -> Iterator["Cluster"]:
     """The cluster at an address.
 
     Raises:
+        OptionError: no address of a scheduler.
         ServiceError: nobody answers, no worker comes, or versions differ.
     """
+    _check_reached(address)
     with _quiet(), _connected(address, where=address) as client:
         yield Cluster(client, where=address, progress=progress)
 
@@ -146,6 +150,29 @@ def _scratch() -> Path | None:
     return Path(get_worker().local_directory)
 
 
+def _check_reached(address: str) -> None:
+    """Pass where somebody listens: Dask's client, when it fails, leaves threads behind.
+
+    Raises:
+        OptionError: no address.
+        ServiceError: nobody listens there.
+    """
+    parts = urlsplit(address)
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if parts.scheme not in {"tcp", "tls"} or not host or not port:
+        raise OptionError("cluster: expected the address of a Dask scheduler, tcp://HOST:PORT")
+    try:
+        socket.create_connection((host, port), timeout=CONNECT_S).close()
+    except OSError as err:
+        raise ServiceError(
+            f"cluster {address}: expected a Dask scheduler, found nobody who answers ({err.strerror or err}); "
+            "check the address, and that it runs"
+        ) from err
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """What Dask logs is for its own logs: what matters of it comes as an error."""
@@ -167,8 +194,8 @@ def _connected(cluster: Any, *, where: str) -> Iterator[Any]:
     except (OSError, TimeoutError, ValueError, ImportError) as err:
         said = " ".join(str(err).split())[:150]
         raise ServiceError(
-            f"cluster {where}: expected a Dask scheduler, found no answer in {CONNECT_S} s ({said}); "
-            "check the address, tcp://HOST:8786, and that it runs"
+            f"cluster {where}: expected a Dask scheduler, found somebody else or another version ({said}); "
+            "check the address"
         ) from err
     with client:
         _wait_for_workers(client, where)

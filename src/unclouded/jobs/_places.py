@@ -27,3 +27,13 @@ def open_place(output: str | Path, report: str, *, scratch: Path | None = None) 
             )
         return Bucket(address=parse_address(text), report=report, scratch=scratch)
     return Folder(path=Path(output), report=report)
+
+
+def from_anywhere(place: str | Path) -> str | Path:
+    """A path that means the same in every folder; an address as it is."""
+    return place if "://" in str(place) else Path(place).absolute()
+
+
+def is_text(area: str | Path) -> bool:
+    """Whether an area is GeoJSON itself, and no path of it."""
+    return isinstance(area, str) and area.lstrip().startswith("{")

@@ -7,6 +7,7 @@ next run, what is cut off earlier leaves nothing behind. The report takes the re
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -20,6 +21,7 @@ from unclouded.outputs._atomic import prepare_folder, replacing
 from unclouded.outputs.report import NAME, read_scenes, write_report
 
 RECORD = "record.json"
+_SHARD = re.compile(r"run-\d+-of-\d+\.json", re.ASCII)
 Entry = dict[str, Any]
 """What a report holds of one scene."""
 
@@ -166,7 +168,7 @@ class Folder:
 
     def read_entries(self) -> dict[str, Entry]:
         """Of `run.json` and the reports of its shards."""
-        others = sorted(path.name for path in self.path.glob(f"{Path(NAME).stem}*.json"))
+        others = sorted(name for name in self.sizes() if is_report(name))
         return merged([read_scenes(self.path, name) for name in (*others, self.report)])
 
     def write_report(self, run: Mapping[str, Any], entries: Mapping[str, Entry]) -> None:
@@ -185,6 +187,11 @@ class Folder:
                 raise OutputError(
                     f"{self.path / file}: cannot be written: {err.strerror or err}; check permissions"
                 ) from err
+
+
+def is_report(name: str) -> bool:
+    """Whether a file of this name is the report of a run or of one of its shards."""
+    return name == NAME or _SHARD.fullmatch(name) is not None
 
 
 def desk_of(report: str) -> str:

@@ -24,6 +24,8 @@ class Task:
     """A scene to mask: paths and options, a few hundred bytes, so that it can be sent anywhere."""
 
     item: Item
+    source: str | Path
+    """Of the item, as it is reached from anywhere."""
     key: str
     """Changes when the mask would change: `fingerprint`."""
     output: str
@@ -109,7 +111,7 @@ class _Clock:
 
 
 def _made(task: Task, bench: Bench, progress: Progress, begin: Callable[[], None], clock: _Clock) -> Record:
-    with bench.store.attempt(task.key) as attempt, _at_hand(task.item.source, bench.scratch) as source:
+    with bench.store.attempt(task.key) as attempt, _at_hand(task.source, bench.scratch) as source:
         begin()
         clock.set()
         started = datetime.now(UTC)
