@@ -8,7 +8,8 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from unclouded.core.errors import ProductError
 from unclouded.sources._jp2 import HEAD_BYTES
 from unclouded.sources._providers import check_address, plain, provider_of
-from unclouded.sources._raster import RasterFile, Remote, raster_file, remote_file
+from unclouded.sources._raster import RasterFile, raster_file, remote_file
+from unclouded.sources._remote import Remote
 from unclouded.sources._text import shown
 
 _DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}

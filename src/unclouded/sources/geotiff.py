@@ -25,13 +25,13 @@ from unclouded.sources._providers import check_address, plain
 from unclouded.sources._raster import (
     RasterFile,
     RasterInfo,
-    Remote,
     describe,
     driver_of,
     level_grids,
     raster_file,
     remote_file,
 )
+from unclouded.sources._remote import Remote
 from unclouded.sources._sensors import Sensor, band_name, parse_level, parse_sensor
 from unclouded.sources._text import shown
 from unclouded.sources._xml import number

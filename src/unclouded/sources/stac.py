@@ -22,7 +22,7 @@ from unclouded.sources._layout import BandPath, best_of
 from unclouded.sources._offset_of_items import of_item
 from unclouded.sources._options import OpenOptions
 from unclouded.sources._providers import Provider, check_address, provider_of
-from unclouded.sources._raster import setting
+from unclouded.sources._remote import setting
 from unclouded.sources._stac import Asset, Item
 from unclouded.sources._text import shown
 
