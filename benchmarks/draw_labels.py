@@ -2,36 +2,26 @@
 
     python benchmarks/draw_labels.py --data DIR [--look FOLDER] [ID ...]
 
-`labels/strokes/ID.txt` holds what a person drew over true and false colour, a line each, points as
-column,row of the image's own pixels (none: everywhere):
-
-    region KIND x,y x,y x,y     cloud, shadow or snow is only inside of one of these
-    seed CLASS x,y x,y x,y      all of this is that class: the classifier learns from it
-    set CLASS x,y x,y x,y       whatever the classifier said; `CLASS<OTHER` only where it said OTHER
-
-`B02>0.3` or `B08<0.1` among the points keeps a stroke to the pixels whose reflectance is such.
-
-CLASS is clear, thick, thin, shadow, snow, cloud (thick or thin), haze (clear or thin), dim (clear or shadow),
-ground (clear or snow) or unknown. Without any region every class may be anywhere; with them, what lies
-outside of all is clear, and the classifier learns from that too. A random forest over the bands, their ratios
-and means around each pixel then gives each pixel a class; where two come close the pixel is either, or
-unknown. With --look, pictures of the image with its outlines are written, to be judged at 1:1.
+`labels/strokes/ID.txt` holds what a person drew over true and false colour: regions, seeds and corrections,
+as `_strokes.py` reads them. Without any region every class may be anywhere; with them, what lies outside of
+all is clear, and the classifier learns from that too. A random forest over the bands, their ratios and means
+around each pixel then gives each pixel a class; where two come close the pixel is either, or unknown. With
+--look, pictures of the image with its outlines are written, to be judged at 1:1.
 
 Needs scikit-learn: pip install 'unclouded[dev]'.
 """
 
 import argparse
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from _accuracy.subjects import Subject
 from _pictures import infrared, visible
+from _strokes import Bools, Stroke, Values, covered, read_strokes
 from own_labels import CLOUD_CODE, DIM_CODE, GROUND_CODE, HAZE_CODE, NAMES, Drawing, drawings, subjects
-from PIL import Image, ImageDraw
+from PIL import Image
 from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 
@@ -41,10 +31,7 @@ from unclouded.outputs.picture import Colours
 from unclouded.scene import Scene
 
 Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.uint8]
-Values = Mapping[str, Floats]
-"""Band -> reflectance (y, x)."""
 
 KINDS: Mapping[str, tuple[int, ...]] = {"cloud": (THICK, THIN), "shadow": (SHADOW,), "snow": (SNOW,)}
 """Kind of region -> the classes that it holds."""
@@ -59,64 +46,6 @@ MOST_OF_A_CLASS = 6000
 PAIR_SHARE = 0.85
 """Probability of both together before a pixel is either of two."""
 SEED = 7
-_LIMIT = re.compile(r"(B\w\w)([<>])([\d.]+)")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stroke:
-    """One line of a strokes file."""
-
-    verb: str
-    """`region`, `seed` or `set`."""
-    what: str
-    """Class, or kind of a region."""
-    where: str
-    """For `set`: only where the label has this class; empty: everywhere."""
-    points: tuple[tuple[float, float], ...]
-    """Column, row."""
-    limits: tuple[tuple[str, str, float], ...] = ()
-    """Band, `<` or `>`, reflectance."""
-
-
-def read_strokes(text: str) -> tuple[Stroke, ...]:
-    """The strokes of a file; `#` begins a comment."""
-    lines = (line.partition("#")[0].split() for line in text.splitlines())
-    return tuple(_stroke(words) for words in lines if words)
-
-
-def _stroke(words: list[str]) -> Stroke:
-    verb, target, *rest = words
-    what, _, where = target.partition("<")
-    limits = [found for word in rest if (found := _LIMIT.fullmatch(word))]
-    points = [word.split(",") for word in rest if not _LIMIT.fullmatch(word)]
-    return Stroke(
-        verb=verb,
-        what=what,
-        where=where,
-        points=tuple((float(x), float(y)) for x, y in points),
-        limits=tuple((found[1], found[2], float(found[3])) for found in limits),
-    )
-
-
-def filled(stroke: Stroke, shape: tuple[int, int]) -> Bools:
-    """Pixels inside of a stroke: a polygon, a line of two points, or one pixel; none of them: everything."""
-    if not stroke.points:
-        return np.ones(shape, np.bool_)
-    image = Image.new("1", (shape[1], shape[0]))
-    draw = ImageDraw.Draw(image)
-    if len(stroke.points) > 2:
-        draw.polygon(stroke.points, fill=1, outline=1)
-    else:
-        draw.line((*stroke.points, stroke.points[-1]), fill=1)
-    return np.asarray(image, np.bool_)
-
-
-def covered(stroke: Stroke, values: Values) -> Bools:
-    """Pixels of a stroke: inside of its points, and as bright as its limits say."""
-    inside = filled(stroke, next(iter(values.values())).shape)
-    for band, sign, bound in stroke.limits:
-        inside = inside & (values[band] < bound if sign == "<" else values[band] > bound)
-    return inside
 
 
 def draw_label(scene: Scene, strokes: tuple[Stroke, ...], drawing: Drawing, clear: Floats | None) -> Codes:

@@ -1,4 +1,4 @@
-"""Labels of our own: real scenes with clouds that nobody else had labelled, and shadow where others marked none.
+"""Labels of our own: real scenes with clouds that nobody had labelled, shadow where others marked none.
 
 `draw_labels.py` makes them. `labels/labels.toml` says for each how it was made and whether it may be learnt
 from or is for measuring: one site never does both. `labels/ID.png` holds one code a pixel, on the pixels of

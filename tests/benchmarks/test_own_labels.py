@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import own_labels
 import pytest
+from _strokes import covered, read_strokes
 from own_labels import NAMES, drawings, read_codes, read_sets
 from real_images import list_images, open_image
 
@@ -95,6 +96,14 @@ def test_what_is_not_at_hand_is_left_out(tmp_path):
     assert list(own_labels.own_labels(tmp_path)) == []
 
 
+def test_a_stroke_keeps_to_its_polygon_and_limits():
+    (stroke,) = read_strokes("set thin<thick 1,1 4,1 4,3 1,3 B02>0.3  # a veil")
+    blue = np.linspace(0, 1, 6, dtype=np.float32)[None].repeat(6, axis=0)
+    inside = covered(stroke, {"B02": blue})
+    assert (stroke.what, stroke.where) == ("thin", "thick")
+    np.testing.assert_array_equal(np.argwhere(inside), [[y, x] for y in (1, 2, 3) for x in (2, 3, 4)])
+
+
 class TestDrawing:
     @pytest.fixture(autouse=True)
     def _needs(self, extra):
@@ -109,15 +118,6 @@ class TestDrawing:
         _, codes = draw_labels.drawn(drawing, images)
         # another version of scikit-learn may grow other trees
         assert (codes == read_codes(drawing)).mean() > 0.98
-
-    def test_a_stroke_keeps_to_its_polygon_and_limits(self):
-        import draw_labels
-
-        (stroke,) = draw_labels.read_strokes("set thin<thick 1,1 4,1 4,3 1,3 B02>0.3  # a veil")
-        blue = np.linspace(0, 1, 6, dtype=np.float32)[None].repeat(6, axis=0)
-        inside = draw_labels.covered(stroke, {"B02": blue})
-        assert (stroke.what, stroke.where) == ("thin", "thick")
-        np.testing.assert_array_equal(np.argwhere(inside), [[y, x] for y in (1, 2, 3) for x in (2, 3, 4)])
 
     def test_doubt_between_two_classes_names_both(self):
         import draw_labels
@@ -150,9 +150,7 @@ class TestDrawing:
 
         scenes = {image.id: open_image(image) for image in list_images(real_data)}
         drawing = next(item for item in drawings() if item.id.startswith("ship_219006478"))
-        strokes = draw_labels.read_strokes(
-            "region cloud 100,30 127,30 127,60 100,60\nseed thick 114,34 127,50"
-        )
+        strokes = read_strokes("region cloud 100,30 127,30 127,60 100,60\nseed thick 114,34 127,50")
         codes = draw_labels.draw_label(scenes[drawing.id], strokes, replace(drawing, specks_px=1), None)
         region = np.zeros(codes.shape, np.bool_)
         region[30:61, 100:128] = True
