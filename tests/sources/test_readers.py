@@ -158,6 +158,22 @@ def test_documents_come_before_geotiffs_and_after_products(tmp_path):
     assert find_sources(tmp_path) == (tmp_path / "z",)
 
 
+def test_what_is_not_whole_or_is_our_own_is_left_out(tmp_path):
+    """Downloads that go on, masks of an earlier run: `mask products -o products/masks`, twice."""
+    safes = [write_fake_safe(tmp_path, replace(SMALL, tiles=(tile,))) for tile in ("32TQL", "32TQM")]
+    shutil.copytree(safes[0], tmp_path / "S2A_MSIL1C_20240305T104819.part")
+    write_fake_aws(tmp_path / "masks", SMALL)
+    home = tmp_path / "masks/tiles/32/T/QM/2024/3/5/0"
+    shutil.copytree(home, tmp_path / "results")
+    (tmp_path / "results/run.json").write_text("{}")
+    assert find_sources(tmp_path) == tuple(sorted(safes))
+    chips = tmp_path / "chips"
+    chips.mkdir()
+    for name in ("a.tif", "b.tif", "a_mask.tif", "a_probabilities.tif"):
+        write_fake_geotiff(chips / name, np.ones((1, 4, 4), np.uint16), ("B04",), scale=1e-4)
+    assert find_sources(chips) == (chips / "a.tif", chips / "b.tif")
+
+
 def test_what_is_known_is_not_searched(tmp_path):
     safe = write_fake_safe(tmp_path, SMALL)
     for source in (safe, safe / "MTD_MSIL1C.xml", tmp_path / "gone", "https://example.org/x.tif", {}, 5):

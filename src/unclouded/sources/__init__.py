@@ -28,6 +28,9 @@ __all__ = [
     "read_metadata",
 ]
 
+_RESULTS = ("_mask.tif", "_probabilities.tif")
+_REPORTS = ("run.json", "stack.json", "codes.json")
+"""In folders of masks and stacks, which may lie among the products that they were made of."""
 _DEPTH = 12
 """Folders that hold one folder each and no more: a copy of a bucket has 8 above its tile."""
 
@@ -96,7 +99,7 @@ def find_sources(source: object) -> tuple[object, ...]:
 
 def _below(folder: Path, depth: int) -> tuple[Path, ...]:
     try:
-        children = sorted(child for child in folder.iterdir() if not child.name.startswith("."))
+        children = sorted(child for child in folder.iterdir() if not _is_left_out(child))
     except OSError:
         return ()
     for kind in (_is_product, _is_document, _is_geotiff):
@@ -104,6 +107,13 @@ def _below(folder: Path, depth: int) -> tuple[Path, ...]:
             return found
     folders = [child for child in children if child.is_dir()]
     return _below(folders[0], depth - 1) if len(folders) == 1 and depth > 0 else ()
+
+
+def _is_left_out(path: Path) -> bool:
+    """Whether it is hidden, still being downloaded, or what we have made ourselves."""
+    if path.name.startswith(".") or path.suffix == ".part":
+        return True
+    return path.name.endswith(_RESULTS) or any((path / report).is_file() for report in _REPORTS)
 
 
 def _is_product(path: Path) -> bool:
