@@ -3,8 +3,9 @@
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -92,17 +93,16 @@ def decoded(decoding: Decoding, places: Sequence[Window]) -> Iterator[tuple[Slab
         BandError: the scene lacks a band.
         RasterError: a file is damaged.
     """
-    locks = [threading.Lock() for _ in decoding.bands]
     running: deque[_Block] = deque()
+    before: dict[str, Future[None]] = {}
     with ThreadPoolExecutor(max(1, decoding.threads), thread_name_prefix="decode") as pool:
         try:
             for slab, part in _blocks(places, len(decoding.bands), decoding.block_rows):
-                bands = [
-                    pool.submit(_load, decoding, name, slab, part, position=position, alone=locks[position])
-                    for position, name in enumerate(decoding.bands)
-                    if name is not None
-                ]
-                running.append(_Block(slab=slab, part=part, running=bands))
+                for position, name in enumerate(decoding.bands):
+                    if name is not None:
+                        load = partial(_load, decoding, name, slab, position, part, after=before.get(name))
+                        before[name] = pool.submit(load)
+                running.append(_Block(slab=slab, part=part, running=tuple(before.values())))
                 if len(running) > decoding.ahead:
                     yield running.popleft().finished()
             while running:
@@ -128,9 +128,12 @@ def _blocks(places: Sequence[Window], bands: int, rows: int) -> Iterator[tuple[S
 
 
 def _load(
-    decoding: Decoding, name: str, slab: Slab, part: Window, *, position: int, alone: threading.Lock
+    decoding: Decoding, name: str, slab: Slab, position: int, part: Window, *, after: Future[None] | None
 ) -> None:
-    with alone, block_cache(decoding.cache_bytes):
+    """Write one band of some rows, when its rows above are done: these were begun earlier."""
+    if after is not None:
+        wait([after])
+    with block_cache(decoding.cache_bytes):
         reading = decoding.scene.read((name,), part, threads=1)
     slab.cut(part)[position] = reading.reflectance[0]
     if not reading.valid.all():
