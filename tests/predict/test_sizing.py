@@ -56,7 +56,7 @@ def test_a_size_asked_for_is_kept_or_refused(unet_spec):
     task = Task(spec=unet_spec, shape=(5490, 5490), threads=2)
     assert windowing_of_size(task, 256).size == 256
     assert not windowing_of_size(task, 256).alone
-    assert windowing_of_size(task, 256, 700 * 10**6).alone
+    assert windowing_of_size(task, 256, 450 * 10**6).alone
     with pytest.raises(OptionError, match=r"at least \d+ MB for windows of 2048 px, found 700 MB"):
         windowing_of_size(task, 2048, 700 * 10**6)
     with pytest.raises(OptionError, match="multiple of 16"):
