@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from unclouded.cli import app
 from unclouded.core.errors import LabelError
+from unclouded.testing.products import CORNER, CRS, FakeSafe, write_fake_safe
 
 
 @pytest.fixture
@@ -74,3 +75,39 @@ def test_sets_and_legends_are_listed_with_what_they_cannot_say():
     listed = json.loads(run("list", "--json").stdout)
     assert "l8-biome-shadow" in listed["legends"]
     assert "vector" in listed["sets"]
+
+
+def test_polygons_are_checked_against_their_product(tmp_path):
+    """Column and legend are named; grids of products are opened where their folder is."""
+    product = write_fake_safe(tmp_path / "products", FakeSafe(size_60m=32))
+    x, y = CORNER
+    ring = [[x, y], [x + 600, y], [x + 600, y - 300], [x, y - 300], [x, y]]
+    geometry = {"type": "Polygon", "coordinates": [ring]}
+    content = {
+        "type": "FeatureCollection",
+        "crs": {"type": "name", "properties": {"name": CRS}},
+        "features": [{"type": "Feature", "properties": {"kind": 7}, "geometry": geometry}],
+    }
+    (tmp_path / "drawn").mkdir()
+    (tmp_path / "drawn" / f"{product.stem}.geojson").write_text(json.dumps(content), encoding="utf-8")
+    legend = tmp_path / "seven.toml"
+    legend.write_text('[codes]\n7 = "cloud_shadow"\n', encoding="utf-8")
+    words = (
+        "check",
+        "vector",
+        "--data",
+        tmp_path / "drawn",
+        "--column",
+        "kind",
+        "--legend",
+        legend,
+        "--json",
+    )
+    found = json.loads(run(*words, "--images", tmp_path / "products").stdout)
+    assert (found["problems"], found["grids_compared"]) == ([], 1)
+    assert found["pixels"] == {"ignored": 192**2 - 60 * 30, "cloud_shadow": 60 * 30}
+    (tmp_path / "none").mkdir()
+    done = run(*words, "--images", tmp_path / "none")
+    assert [problem["kind"] for problem in json.loads(done.stdout)["problems"]] == ["missing image"]
+    done = run("check", "chips", "--data", tmp_path, "--column", "kind")
+    assert "for 'vector' alone" in str(done.exception)

@@ -175,3 +175,35 @@ def test_a_damaged_reference_is_named(score, tmp_path):
     pair = Pair(scene="a", prediction=tmp_path / "a_mask.tif", reference=tmp_path / "a_truth.tif")
     with pytest.raises(RasterError, match=r"a_truth\.tif: expected a GeoTIFF"):
         score_pair(pair, legend="unclouded", prediction_legend="unclouded")
+
+
+def test_polygons_are_a_reference_that_says_nothing_outside(tmp_path):
+    import json
+
+    import rasterio
+    from affine import Affine
+
+    from unclouded.evaluate import evaluate
+
+    place = {"transform": Affine(10, 0, 600_000, 0, -10, 5_100_000), "crs": "EPSG:32632"}
+    codes = np.array([[1, 1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]], np.uint8)
+    with rasterio.open(
+        tmp_path / "a_mask.tif", "w", driver="GTiff", dtype="uint8", count=1, height=3, width=4, **place
+    ) as out:
+        out.write(codes, 1)
+
+    def polygon(kind, left, right):
+        corners = [(left, 0), (right, 0), (right, 20), (left, 20), (left, 0)]
+        ring = [[600_000 + x, 5_100_000 - y] for x, y in corners]
+        geometry = {"type": "Polygon", "coordinates": [ring]}
+        return {"type": "Feature", "properties": {"kind": kind}, "geometry": geometry}
+
+    content = {
+        "type": "FeatureCollection",
+        "crs": {"type": "name", "properties": {"name": "EPSG:32632"}},
+        "features": [polygon("cloud", 0, 20), polygon("clear", 20, 30)],
+    }
+    (tmp_path / "a_reference.geojson").write_text(json.dumps(content), encoding="utf-8")
+    result = evaluate(tmp_path / "a_mask.tif", tmp_path / "a_reference.geojson", column="kind")
+    cloud = result.confusion("cloud")
+    assert (cloud.tp, cloud.fn, cloud.fp, cloud.tn) == (2, 2, 0, 2)

@@ -1,11 +1,14 @@
 """From a list of files to scenes with labels: found, joined on one grid, refused where they do not fit."""
 
+import json
+
 import numpy as np
 import pytest
 
-from unclouded.core.classes import NOT_CLOUD, class_bits
+from unclouded.core.classes import CLOUD, NOT_CLOUD, THIN, class_bits
 from unclouded.core.errors import GridError, LabelError, OptionError, PairError
 from unclouded.patches.pairs import LabelFiles, SceneFiles, find_pairs, read_pair, shape_of
+from unclouded.testing.products import CORNER, CRS, FakeSafe, write_fake_safe
 
 STACKS = SceneFiles(stack="stacks/*.tif", mask="masks/{name}.tif")
 
@@ -125,3 +128,63 @@ def test_sets_without_images_look_for_products(tmp_path):
     product.mkdir(parents=True)
     (pair,) = find_pairs([named], tmp_path)
     assert (pair.image, pair.site, pair.granule) == (product, "T31TCJ", None)
+
+
+def test_a_legend_of_one_s_own_lies_beside_the_configuration(tmp_path, write_pair, monkeypatch):
+    write_pair(tmp_path / "config", "a")
+    (tmp_path / "config" / "mine.toml").write_text(
+        '[codes]\n0 = "clear"\n1 = "cloud"\n2 = "cloud"\n3 = "ignore"\n255 = "ignore"\n', encoding="utf-8"
+    )
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    files = SceneFiles(stack="stacks/*.tif", mask="masks/{name}.tif", legend="mine.toml")
+    sample = read_pair(find_pairs([files], tmp_path / "config")[0], ("B02",))
+    assert set(np.unique(sample.sets)) == {0, 1, class_bits(CLOUD)}
+    (tmp_path / "config" / "stacks").rename(tmp_path / "config" / "images")
+    labels = LabelFiles(set="mine.toml", folder=".")
+    again = read_pair(find_pairs([labels], tmp_path / "config")[0], ("B02",))
+    np.testing.assert_array_equal(again.sets, sample.sets)
+
+
+@pytest.fixture
+def polygons(tmp_path):
+    """`polygons(x, y)`: a fake product, and a polygon `kind` = 7 of 600 m a side from this corner on."""
+
+    def write(x=CORNER[0] + 240, y=CORNER[1] - 360):
+        product = write_fake_safe(tmp_path / "products", FakeSafe(size_60m=32))
+        ring = [[x, y], [x + 600, y], [x + 600, y - 600], [x, y - 600], [x, y]]
+        feature = {
+            "type": "Feature",
+            "properties": {"kind": 7},
+            "geometry": {"type": "Polygon", "coordinates": [ring]},
+        }
+        crs = {"type": "name", "properties": {"name": CRS}}
+        content = {"type": "FeatureCollection", "crs": crs, "features": [feature]}
+        (tmp_path / "drawn").mkdir()
+        (tmp_path / "drawn" / f"{product.stem}.geojson").write_text(json.dumps(content), encoding="utf-8")
+        (tmp_path / "seven.toml").write_text('[codes]\n7 = "thin_cloud"\n', encoding="utf-8")
+        return product
+
+    return write
+
+
+DRAWN = LabelFiles(
+    set="vector", folder="drawn", images="products", column="kind", legend="seven.toml", gsd=60.0
+)
+
+
+def test_polygons_are_drawn_on_the_product_s_pixels(tmp_path, polygons):
+    product = polygons()
+    (pair,) = find_pairs([DRAWN], tmp_path)
+    assert pair.image == product
+    sets = read_pair(pair, ("B02",)).sets
+    expected = np.zeros((32, 32), np.uint8)
+    expected[6:16, 4:14] = 1 << THIN
+    np.testing.assert_array_equal(sets, expected)
+
+
+def test_polygons_beside_the_product_are_an_error(tmp_path, polygons):
+    polygons(x=CORNER[0] + 10_000)
+    (pair,) = find_pairs([DRAWN], tmp_path)
+    with pytest.raises(LabelError, match="none on its pixels"):
+        read_pair(pair, ("B02",))

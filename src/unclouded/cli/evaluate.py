@@ -40,7 +40,7 @@ _TITLES = {
     required=True,
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Reference mask on the same grid, or a folder of them.",
+    help="Reference mask on the same grid, or a folder of them; or polygons (.geojson, .gpkg).",
 )
 @click.option(
     "-o",
@@ -61,6 +61,13 @@ _TITLES = {
     metavar="NAME",
     help="What the predictions' codes mean. Default: what their tags say, as our masks do, else unclouded.",
 )
+@click.option(
+    "--column",
+    default="class",
+    show_default=True,
+    metavar="NAME",
+    help="Attribute of the polygons that holds their class, where the references are polygons.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what metrics.json holds, instead of tables.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar and no warnings.")
 def command(
@@ -70,6 +77,7 @@ def command(
     output: Path | None,
     legend: str,
     prediction_legend: str | None,
+    column: str,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -83,6 +91,7 @@ def command(
       unclouded evaluate --prediction masks --reference truth -o scores
       unclouded evaluate --prediction pred.tif --reference gt.tif -o scores \\
           --legend original --prediction-legend original
+      unclouded evaluate --prediction masks --reference clouds.gpkg --column type
 
     \b
     Legends:
@@ -105,6 +114,7 @@ def command(
             reference,
             legend=legend,
             prediction_legend=prediction_legend,
+            column=column,
             output=output,
             on_scene=on_scene,
         )

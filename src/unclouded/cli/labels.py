@@ -13,7 +13,8 @@ from unclouded.cli._show import count_progress
 from unclouded.core.errors import LabelError
 
 if TYPE_CHECKING:
-    from unclouded.labels import Check
+    from unclouded.core.grid import Grid
+    from unclouded.labels import Check, LabelItem, ProductGrid
 
 # More problems than these are left to --json: they mostly repeat each other.
 _SHOWN = 20
@@ -41,9 +42,34 @@ def command() -> None:
     metavar="DIR",
     help="Folder that the set was unpacked into.",
 )
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Products that the labels are of, NAME.SAFE or .zip: compare grids with them.",
+)
+@click.option(
+    "--column", default="", metavar="NAME", help="Of vector: attribute that holds the class. Default: class."
+)
+@click.option(
+    "--legend",
+    "legend_name",
+    default="",
+    metavar="NAME|FILE",
+    help="Of vector: what numbers in the column mean. Default: unclouded.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print all that was found, instead of a table.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
-def check(name: str, folder: Path, *, as_json: bool, quiet: bool) -> None:
+def check(
+    name: str,
+    folder: Path,
+    *,
+    images: Path | None,
+    column: str,
+    legend_name: str,
+    as_json: bool,
+    quiet: bool,
+) -> None:
     """Read every label of SET in DIR: count its pixels and say what is wrong.
 
     SET is one that `unclouded labels list` names, or a file LEGEND.toml for GeoTIFF masks with a legend of
@@ -54,6 +80,8 @@ def check(name: str, folder: Path, *, as_json: bool, quiet: bool) -> None:
     Examples:
       unclouded labels check chips --data labels
       unclouded labels check my-legend.toml --data masks --json
+      unclouded labels check vector --data polygons --column type --legend my-legend.toml
+      unclouded labels check baetens-hagolle --data baetens --images products
 
     Pixels are counted by what they may be: a set that tells only cloud from no cloud says "thick_cloud or
     thin_cloud". Such pixels train and score what they can answer, and nothing else.
@@ -61,7 +89,14 @@ def check(name: str, folder: Path, *, as_json: bool, quiet: bool) -> None:
     from unclouded import labels
 
     with count_progress("labels", quiet=quiet) as on_item:
-        found = labels.check(name, folder, on_item=on_item)
+        found = labels.check(
+            name,
+            folder,
+            column=column,
+            legend_name=legend_name,
+            product_grid=None if images is None else _product_grids(images),
+            on_item=on_item,
+        )
     if as_json:
         click.echo(json.dumps(asdict(found), indent=2))
     else:
@@ -71,6 +106,19 @@ def check(name: str, folder: Path, *, as_json: bool, quiet: bool) -> None:
             f"{folder}: expected a sound {name}, found {len(found.problems)} problem(s); "
             f"{'see `problems`' if as_json else 'they are listed above'}"
         )
+
+
+def _product_grids(folder: Path) -> "ProductGrid":
+    """Grids of the products in a folder. No pixel of them is decoded."""
+    from unclouded.patches.pairs import product_of
+    from unclouded.scene import open_scene
+
+    def grid(item: "LabelItem", label: "Grid | None") -> "Grid":
+        path, granule = product_of(item, folder)
+        scene = open_scene(path, granule=granule)
+        return scene.grid if label is None else scene.at(abs(label.transform.a)).grid
+
+    return grid
 
 
 @command.command("list")

@@ -28,10 +28,11 @@ def evaluate(
     *,
     legend: str = "unclouded",
     prediction_legend: str | None = None,
+    column: str = "class",
     output: str | PathLike[str] | None = None,
     on_scene: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
-    """Counts and metrics of predicted masks against reference masks.
+    """Counts and metrics of predicted masks against reference masks, or against polygons.
 
     Two GeoTIFFs, or two folders whose files are joined by scene name: the file name without `.tif` and
     without an ending such as `_mask`, `_prediction`, `_reference`, `_truth` or `_label`. Scenes are read in
@@ -39,10 +40,12 @@ def evaluate(
 
     Args:
         prediction: mask or folder of masks.
-        reference: the same, on the same grids.
+        reference: the same, on the same grids; or polygons (GeoJSON, GeoPackage) anywhere over them, whose
+            outside says nothing.
         legend: label set of the references; `unclouded.labels.names()` has all.
         prediction_legend: label set of the predictions; None: the one that the files name in their tags, as
             masks of unclouded do, else `unclouded`.
+        column: attribute of the polygons that holds their class.
         output: folder for `confusion_matrix.csv`, `metrics.csv` and `metrics.json`; nothing is written
             without it.
         on_scene: called after each scene with how many are done and how many there are.
@@ -69,7 +72,7 @@ def evaluate(
         prepare_folder(Path(output))
     scenes: list[SceneScore] = []
     for pair in found.pairs:
-        scenes.append(score_pair(pair, legend=legend, prediction_legend=prediction_legend))
+        scenes.append(score_pair(pair, legend=legend, prediction_legend=prediction_legend, column=column))
         if on_scene is not None:
             on_scene(len(scenes), len(found.pairs))
     result = Evaluation(

@@ -8,6 +8,7 @@ from pathlib import Path
 from unclouded.core.errors import PairError
 
 _RASTERS = {".tif", ".tiff"}
+_POLYGONS = {".geojson", ".gpkg"}
 # What a file is, said at the end of its name; the rest is the scene's name.
 _MASK_SUFFIX = re.compile(
     r"[_-](mask|masks|pred|prediction|reference|ref|truth|gt|labels?|lab|classes)$", re.IGNORECASE
@@ -90,7 +91,7 @@ def _masks_in(folder: Path) -> list[Path]:
     return sorted(
         file
         for file in folder.iterdir()
-        if file.suffix.lower() in _RASTERS
+        if file.suffix.lower() in _RASTERS | _POLYGONS
         and not file.name.startswith(".")
         and not _OTHER_SUFFIX.search(file.stem)
         and file.is_file()

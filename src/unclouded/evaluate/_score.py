@@ -1,6 +1,7 @@
 """One pair of masks compared, strip by strip."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,12 +32,15 @@ class SceneScore:
     """What should make one look again: one line each."""
 
 
-def score_pair(pair: Pair, *, legend: str, prediction_legend: str, strip_px: int = STRIP_PX) -> SceneScore:
-    """Counts of a pair of files, read in strips.
+def score_pair(
+    pair: Pair, *, legend: str, prediction_legend: str, column: str = "class", strip_px: int = STRIP_PX
+) -> SceneScore:
+    """Counts of a pair of files, read in strips; polygons are drawn on the prediction's grid.
 
     Args:
         legend: label set of the reference.
         prediction_legend: label set of the prediction.
+        column: attribute that holds the class, where the reference is polygons.
         strip_px: pixels read at a time, at least one row of blocks.
 
     Raises:
@@ -44,16 +48,24 @@ def score_pair(pair: Pair, *, legend: str, prediction_legend: str, strip_px: int
         LabelError: one holds a code that its legend does not know.
         RasterError: one cannot be read.
     """
-    ours, theirs = labels.find(prediction_legend), labels.find(legend)
-    with ours.open_codes(pair.prediction) as prediction, theirs.open_codes(pair.reference) as reference:
+    ours = labels.find(prediction_legend)
+    with ExitStack() as stack:
+        prediction = stack.enter_context(ours.open_codes(pair.prediction))
+        if labels.is_polygons(pair.reference):
+            means = labels.legend(legend)
+            drawn = labels.open_sets(pair.reference, prediction.grid, column=column, legend=means)
+            reference, theirs = stack.enter_context(drawn), labels.SETS_LEGEND
+        else:
+            reader = labels.find(legend)
+            reference, theirs = stack.enter_context(reader.open_codes(pair.reference)), reader.legend
         check_same_grid(prediction.grid, reference.grid, what=f"{pair.prediction} against {pair.reference}")
         counts = no_counts()
         for strip in _strips(prediction, reference, strip_px):
             counts += count(
-                to_sets(reference.read(strip), theirs.legend, where=str(pair.reference)),
+                to_sets(reference.read(strip), theirs, where=str(pair.reference)),
                 to_sets(prediction.read(strip), ours.legend, where=str(pair.prediction)),
             )
-        warnings = tuple(_doubts(prediction, reference, counts, ours.legend, theirs.legend))
+        warnings = tuple(_doubts(prediction, reference, counts, ours.legend, theirs))
         grid = reference.grid
     return SceneScore(
         scene=pair.scene,

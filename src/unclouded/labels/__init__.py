@@ -18,11 +18,12 @@ from unclouded.core import registry
 from unclouded.core.classes import LEGENDS, Legend, to_sets
 from unclouded.core.errors import OptionError
 from unclouded.core.grid import Raster
-from unclouded.labels import _geotiff, _plain
-from unclouded.labels._check import Check, Problem, checked, checked_pixels
+from unclouded.labels import _geotiff, _plain, vector
+from unclouded.labels._check import Check, Problem, ProductGrid, checked, checked_pixels
 from unclouded.labels._codes import CodesReader, OpenCodes
 from unclouded.labels._items import LabelItem, Points, Spectra
 from unclouded.labels._legend_file import read_legend
+from unclouded.labels.vector import SETS_LEGEND, drawn, is_polygons, open_sets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,17 +114,29 @@ def _as_sets(codes: Raster, means: Legend, where: str) -> Raster:
     return Raster(values=sets, grid=codes.grid)
 
 
-def find_items(name: str, folder: Path) -> tuple[LabelItem, ...]:
+def find_items(name: str, folder: Path, *, column: str = "", legend_name: str = "") -> tuple[LabelItem, ...]:
     """The scenes of a label set in a folder; of GeoTIFF masks where the name is a legend in a TOML file.
 
+    Args:
+        column: attribute that holds the class, of set `vector` alone; empty: `class`.
+        legend_name: what numbers in it mean, of set `vector` alone; empty: our own codes.
+
     Raises:
-        OptionError: no such label set, or one of single pixels.
+        OptionError: no such label set, one of single pixels, or one that has no column and legend to choose.
         PairError: the folder holds none.
         LabelError: what the set says of its scenes is not as published.
         RasterError: a label must be read to know what it can say, and cannot be.
     """
+    if (column or legend_name) and name != "vector":
+        raise OptionError(
+            f"labels '{name}': expected a column or a legend for 'vector' alone, found "
+            f"{column or legend_name}; leave it away, or give a legend LEGEND.toml as the set"
+        )
     if name.endswith(".toml"):
         return _plain.find_items(folder, set_name="unclouded", legend=read_legend(Path(name)))
+    if name == "vector":
+        means = legend(legend_name) if legend_name else None
+        return vector.find_items(folder, column=column or "class", legend=means)
     module = registry.find(__name__, name)
     if not hasattr(module, "find_items"):
         raise OptionError(
@@ -133,11 +146,23 @@ def find_items(name: str, folder: Path) -> tuple[LabelItem, ...]:
     return items
 
 
-def check(name: str, folder: Path, *, on_item: Callable[[int, int], None] | None = None) -> Check:
+def check(
+    name: str,
+    folder: Path,
+    *,
+    column: str = "",
+    legend_name: str = "",
+    product_grid: ProductGrid | None = None,
+    on_item: Callable[[int, int], None] | None = None,
+) -> Check:
     """What a label set in a folder holds, and what is wrong with it. Every label is read.
 
     Args:
         name: label set, or a TOML file with a legend for GeoTIFF masks.
+        column: as `find_items`.
+        legend_name: as `find_items`.
+        product_grid: gives the grid of the product that an item is of, at the spacing of the label's grid, or
+            its own for polygons, which are then drawn on it; None: grids of products are not compared.
         on_item: called after each scene with how many are done and how many there are.
 
     Raises:
@@ -152,7 +177,8 @@ def check(name: str, folder: Path, *, on_item: Callable[[int, int], None] | None
     if module is not None and hasattr(module, "find_spectra"):
         files: tuple[Spectra, ...] = module.find_spectra(folder)
         return checked_pixels(name, ((spectra.sets, spectra.sites.tolist()) for spectra in files))
-    return checked(name, find_items(name, folder), read_item, on_item=on_item)
+    items = find_items(name, folder, column=column, legend_name=legend_name)
+    return checked(name, items, read_item, product_grid=product_grid, on_item=on_item)
 
 
 def stated_legend(path: Path) -> str | None:
@@ -166,18 +192,23 @@ def stated_legend(path: Path) -> str | None:
 
 
 __all__ = [
+    "SETS_LEGEND",
     "Check",
     "CodesReader",
     "LabelItem",
     "LabelReader",
     "Points",
     "Problem",
+    "ProductGrid",
     "Spectra",
     "check",
+    "drawn",
     "find",
     "find_items",
+    "is_polygons",
     "legend",
     "names",
+    "open_sets",
     "read_item",
     "read_legend",
     "read_reference",

@@ -11,14 +11,18 @@ from affine import Affine
 
 from unclouded.core.classes import CLASSES, bits_classes, count_bytes, set_names
 from unclouded.core.counts import SETS
-from unclouded.core.errors import GridError, InputError, RasterError
+from unclouded.core.errors import GridError, InputError, PairError, RasterError
 from unclouded.core.grid import Grid, Raster, check_same_grid
 from unclouded.labels._codes import grid_of, open_dataset
 from unclouded.labels._items import LabelItem
+from unclouded.labels.vector import drawn, is_polygons
 
 IGNORED = "ignored"
 _RASTERS = {".tif", ".tiff"}
 _ARRAYS = {".npy"}
+
+ProductGrid = Callable[[LabelItem, Grid | None], Grid]
+"""Grid of an item's product at the spacing of a grid, or its own. Raises PairError where it is not there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,22 +64,24 @@ def checked(
     items: Sequence[LabelItem],
     read_sets: Callable[[LabelItem], Raster],
     *,
+    product_grid: ProductGrid | None = None,
     on_item: Callable[[int, int], None] | None = None,
 ) -> Check:
     """What the scenes hold together, each label read once, and what is wrong with them.
 
     Args:
         read_sets: reads a scene's label as bit masks uint8 (y, x).
+        product_grid: gives the grid of a scene's product; None: where only that would do, none is compared.
         on_item: called after each scene with how many are done and how many there are.
     """
     counts = np.zeros(SETS, np.int64)
     problems = [*_twice(items), *_split_sites(items)]
     compared = 0
     for done, item in enumerate(items, 1):
-        missing = list(_missing(item))
+        missing = list(_missing(item, product=product_grid is not None))
         problems += missing
         if not any(problem.kind == "missing label" for problem in missing):
-            held, same, wrong = _scene(item, read_sets, image_there=not missing)
+            held, same, wrong = _scene(item, read_sets, product_grid, image_there=not missing)
             counts += held
             compared += same
             problems += wrong
@@ -155,8 +161,9 @@ def _split_sites(items: Sequence[LabelItem]) -> Iterator[Problem]:
             yield Problem(kind="split", what=site, message=message)
 
 
-def _missing(item: LabelItem) -> Iterator[Problem]:
-    for kind, path in (("label", item.label), ("image", item.image)):
+def _missing(item: LabelItem, *, product: bool) -> Iterator[Problem]:
+    """Halves that are not there; an image may be a product, which is looked for elsewhere."""
+    for kind, path in (("label", item.label), ("image", None if product else item.image)):
         if isinstance(path, Path) and not _exists(path):
             yield Problem(
                 kind=f"missing {kind}", what=item.id, message=f"{path}: no such file; the other half is there"
@@ -170,17 +177,29 @@ def _exists(path: Path) -> bool:
 
 
 def _scene(
-    item: LabelItem, read_sets: Callable[[LabelItem], Raster], *, image_there: bool
+    item: LabelItem,
+    read_sets: Callable[[LabelItem], Raster],
+    product_grid: ProductGrid | None,
+    *,
+    image_there: bool,
 ) -> tuple[npt.NDArray[np.int64], bool, list[Problem]]:
     """Pixels by set, whether the grid was compared, and problems."""
     nothing = np.zeros(SETS, np.int64)
     try:
-        sets = read_sets(item)
-        grid = _image_grid(item.image) if image_there else None
+        beside = isinstance(item.image, Path) and _exists(item.image)
+        if product_grid is not None and not beside and is_polygons(item.label):
+            sets = drawn(item, product_grid(item, None))
+            grid: Grid | None = sets.grid
+        else:
+            sets = read_sets(item)
+            grid = _image_grid(item.image) if image_there and beside else None
+            if grid is None and product_grid is not None:
+                grid = product_grid(item, sets.grid)
         if grid is not None:
             check_same_grid(sets.grid, grid, what=f"{item.label} against {item.image}")
     except InputError as err:
-        kind = "grid" if isinstance(err, GridError) else "label"
+        kinds = {GridError: "grid", PairError: "missing image"}
+        kind = kinds.get(type(err), "label")
         return nothing, False, [Problem(kind=kind, what=item.id, message=str(err))]
     values = np.asarray(sets.values, np.uint8)
     return count_bytes(values, SETS), grid is not None, []

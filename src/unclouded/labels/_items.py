@@ -32,6 +32,8 @@ class LabelItem:
     """`train`, `validation` or `test` where the set publishes a split."""
     size_px: int | None = None
     """Rows and columns that are scene, where the raster is padded to more."""
+    column: str = "class"
+    """Attribute that holds the class, of polygons."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,11 +1,13 @@
 """Polygons with a class (GeoJSON, GeoPackage), drawn into the pixels of an image.
 
-`NAME.geojson` or `NAME.gpkg` beside `NAME.tif` or `NAME_img.tif`; a column, `class` unless another is named,
-holds names of classes (`cloud`, `thin_cloud`, …) or codes of a legend. What no polygon covers says nothing.
+`NAME.geojson` or `NAME.gpkg`, beside `NAME.tif` or `NAME_img.tif` where the image is no product; a column,
+`class` unless another is named, holds names of classes (`cloud`, `thin_cloud`, …) or codes of a legend. What
+no polygon covers says nothing.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,10 +18,11 @@ from rasterio.errors import CRSError
 from rasterio.features import rasterize
 from rasterio.warp import transform_geom
 
-from unclouded.core.classes import LEGENDS, Legend, class_bits
+from unclouded.core.classes import CLASSES, LEGENDS, Legend, bits_classes, class_bits
 from unclouded.core.errors import GridError, LabelError, RasterError
 from unclouded.core.grid import Grid, Raster
-from unclouded.labels._codes import grid_of, open_dataset
+from unclouded.core.windows import Window
+from unclouded.labels._codes import CodesReader, grid_of, open_dataset
 from unclouded.labels._gpkg import Polygon, read_features
 from unclouded.labels._items import LabelItem, listed
 from unclouded.labels._legend_file import classes_of
@@ -41,17 +44,31 @@ class Polygons:
     """(polygons of rings of (x, y), classes), in the order of the file."""
 
 
-def find_items(folder: Path) -> tuple[LabelItem, ...]:
-    """The files of polygons with the images of the same name.
+SETS_LEGEND = Legend(name="polygons", table={bits: bits_classes(bits) for bits in range(1 << len(CLASSES))})
+"""What drawn polygons hold: each code is the bit mask itself."""
+
+
+def is_polygons(path: Path) -> bool:
+    """Whether a file holds polygons, by its name."""
+    return path.suffix.lower() in _FILES
+
+
+def find_items(folder: Path, *, column: str = "class", legend: Legend | None = None) -> tuple[LabelItem, ...]:
+    """The files of polygons with the images of the same name; for products see `drawn`.
+
+    Args:
+        column: attribute that holds the class.
+        legend: what numbers in it mean; None: our own codes.
 
     Raises:
         PairError: there is none.
     """
-    files = (path for path in folder.rglob("*") if path.suffix.lower() in _FILES)
-    return listed((_item(path) for path in files), folder, layout="NAME.geojson or NAME.gpkg beside NAME.tif")
+    files = (path for path in folder.rglob("*") if is_polygons(path))
+    items = (_item(path, column, legend or LEGENDS["unclouded"]) for path in files)
+    return listed(items, folder, layout="NAME.geojson or NAME.gpkg, beside NAME.tif where that is the image")
 
 
-def _item(path: Path) -> LabelItem:
+def _item(path: Path, column: str, legend: Legend) -> LabelItem:
     images = [path.with_name(f"{path.stem}{end}") for end in _IMAGE_ENDS]
     return LabelItem(
         set_name="vector",
@@ -59,7 +76,8 @@ def _item(path: Path) -> LabelItem:
         site=mgrs_tile(path.stem) or wrs_scene(path.stem),
         label=path,
         image=next((image for image in images if image.exists()), images[0]),
-        legend=LEGENDS["unclouded"],
+        legend=legend,
+        column=column,
     )
 
 
@@ -74,7 +92,40 @@ def read_sets(item: LabelItem) -> Raster:
     image = Path(str(item.image))
     with open_dataset(image, driver="GTiff", path=image, kind="a GeoTIFF") as dataset:
         grid = grid_of(dataset)
-    return rasterised(read_polygons(item.label, legend=item.legend), grid)
+    return drawn(item, grid)
+
+
+def drawn(item: LabelItem, grid: Grid) -> Raster:
+    """What each pixel of a grid may be by the item's polygons, bit masks uint8 (y, x); 0 outside them all.
+
+    Raises:
+        RasterError: the polygons cannot be read.
+        LabelError: a class that is unknown, polygons of different classes that overlap, or none on the grid.
+        GridError: the grid has no georeference.
+    """
+    found = rasterised(read_polygons(item.label, column=item.column, legend=item.legend), grid)
+    if not found.values.any():
+        raise LabelError(
+            f"{item.label}: expected polygons over the image, found none on its pixels; give the image that "
+            "they were drawn on"
+        )
+    return found
+
+
+@contextmanager
+def open_sets(path: Path, grid: Grid, *, column: str, legend: Legend | None) -> Iterator[CodesReader]:
+    """A reader of polygons drawn on a grid; its codes are the bit masks (`SETS_LEGEND`).
+
+    Raises:
+        As `rasterised` and `read_polygons`.
+    """
+    sets = rasterised(read_polygons(path, column=column, legend=legend), grid)
+
+    def decode(window: Window) -> npt.NDArray[np.integer[Any]]:
+        rows, cols = window.slices
+        return np.asarray(sets.values[rows, cols], np.uint8)
+
+    yield CodesReader(path=path, grid=grid, block_height=1, decode=decode)
 
 
 def read_polygons(path: Path, *, column: str = "class", legend: Legend | None = None) -> Polygons:
@@ -133,8 +184,8 @@ def _inside(shapes: Sequence[Polygon], polygons: Polygons, grid: Grid) -> npt.ND
         raise LabelError(
             f"{polygons.path}: reference system '{polygons.crs}' is not known ({err}); export again"
         ) from err
-    drawn = rasterize([(placed, 1)], out_shape=grid.shape, transform=grid.transform, dtype=np.uint8)
-    return np.asarray(drawn, np.bool_)
+    inside = rasterize([(placed, 1)], out_shape=grid.shape, transform=grid.transform, dtype=np.uint8)
+    return np.asarray(inside, np.bool_)
 
 
 def _geojson(path: Path, column: str) -> tuple[str, list[tuple[list[Polygon], object]]]:

@@ -14,7 +14,7 @@ from unclouded.core.bands import canonical_names
 from unclouded.core.classes import NOT_CLOUD, class_bits
 from unclouded.core.errors import GridError, LabelError, OptionError, PairError, RasterError
 from unclouded.core.grid import Raster, check_same_grid
-from unclouded.labels import LabelItem, find_items, read_item, read_reference
+from unclouded.labels import LabelItem, drawn, find_items, is_polygons, read_item, read_reference
 from unclouded.patches.augment import Sample
 from unclouded.patches.generated import SyntheticScenes, read_synthetic
 from unclouded.scene import Scene, open_scene
@@ -71,6 +71,10 @@ class LabelFiles:
     """How often these are drawn from, and what they count in the loss."""
     split: Split = ""
     """Part that all of them are in; empty: as published, or as [split] says."""
+    column: str = ""
+    """Attribute that holds the class, of set `vector` alone; empty: `class`."""
+    legend: str = ""
+    """What numbers in it mean, of set `vector` alone; empty: our own codes."""
     gsd: float | None = None
     """Spacing to read images at, m, where labels are coarser; of chips without georeference, their own."""
     resampling: Literal["average", "nearest"] = "average"
@@ -112,7 +116,7 @@ def find_pairs(sources: Sequence[Source], folder: Path) -> tuple[Pair, ...]:
     """
     found: list[Pair] = []
     for files in sources:
-        found.extend(_listed(files, folder))
+        found.extend(_listed(_placed(files, folder), folder))
     ids = [pair.id for pair in found]
     twice = sorted({name for name in ids if ids.count(name) > 1})
     if twice:
@@ -124,6 +128,19 @@ def _listed(files: Source, folder: Path) -> Iterator[Pair]:
     if isinstance(files, SceneFiles):
         return _of_stacks(files, folder)
     return _of_set(files, folder) if isinstance(files, LabelFiles) else _of_seeds(files)
+
+
+def _placed(files: Source, folder: Path) -> Source:
+    """The source with its legend's file, where it is one, looked for where the configuration lies."""
+
+    def placed(name: str) -> str:
+        return str(folder / name) if name.endswith(".toml") else name
+
+    if isinstance(files, SceneFiles):
+        return replace(files, legend=placed(files.legend))
+    if isinstance(files, LabelFiles):
+        return replace(files, set=placed(files.set), legend=placed(files.legend))
+    return files
 
 
 def _of_seeds(files: SyntheticScenes) -> Iterator[Pair]:
@@ -164,7 +181,8 @@ def _site_of(name: str) -> str:
 
 
 def _of_set(files: LabelFiles, folder: Path) -> Iterator[Pair]:
-    for item in find_items(files.set, folder / files.folder):
+    items = find_items(files.set, folder / files.folder, column=files.column, legend_name=files.legend)
+    for item in items:
         image, granule = _image_of(item, files, folder)
         yield Pair(
             id=item.id,
@@ -185,7 +203,8 @@ def _published(item: LabelItem) -> Split:
 
 def _image_of(item: LabelItem, files: LabelFiles, folder: Path) -> tuple[Path, str | None]:
     """Where an item's image is, and which granule of it."""
-    if isinstance(item.image, Path):
+    beside = isinstance(item.image, Path) and (item.image.exists() or not files.images)
+    if isinstance(item.image, Path) and beside:
         return item.image, None
     if item.image is None or not files.images:
         if isinstance(item.image, str) and item.image.startswith("/vsi"):
@@ -193,16 +212,24 @@ def _image_of(item: LabelItem, files: LabelFiles, folder: Path) -> tuple[Path, s
         raise PairError(
             f"{item.id}: expected its image, the set ships none; name the products' folder with `images`"
         )
+    return product_of(item, folder / files.images)
+
+
+def product_of(item: LabelItem, folder: Path) -> tuple[Path, str | None]:
+    """The product in a folder that a label is of, and which granule of it where the product holds several.
+
+    Raises:
+        PairError: it is not there.
+    """
     # the product's name of today, or the folder that the label lies in: the old long names
-    names = (str(item.image), item.label.parent.parent.name)
+    today = item.image.stem if isinstance(item.image, Path) else str(item.image)
+    names = (today, item.label.parent.parent.name)
     for name in dict.fromkeys(names):
         for end in (".SAFE", ".zip", ".tif"):
-            path = folder / files.images / f"{name.removesuffix('.SAFE')}{end}"
+            path = folder / f"{name.removesuffix('.SAFE')}{end}"
             if path.exists():
                 return path, item.site if name == names[1] != names[0] else None
-    raise PairError(
-        f"{item.id}: expected {names[0]}.SAFE or .zip in {folder / files.images}, found none; download it"
-    )
+    raise PairError(f"{item.id}: expected {today}.SAFE or .zip in {folder}, found none; download it")
 
 
 def read_pair(pair: Pair, bands: Sequence[str]) -> Sample:
@@ -260,7 +287,7 @@ def shape_of(pair: Pair) -> tuple[int, int]:
 def _read_scene(pair: Pair, bands: Sequence[str]) -> Sample:
     scene = open_image(pair)
     names = [name for name in bands if name in scene.bands]
-    reference = read_item(pair.item) if pair.item else _read_mask(pair)
+    reference = _read_item(pair.item, scene) if pair.item else _read_mask(pair)
     check_same_grid(scene.grid, reference.grid, what=f"{pair.label or pair.id} against {pair.image}")
     reading = scene.read(names)
     reflectance = np.zeros((len(bands), *scene.grid.shape), np.float32)
@@ -279,6 +306,11 @@ def _read_scene(pair: Pair, bands: Sequence[str]) -> Sample:
         sun_zenith=scene.sun_zenith,
         sun_azimuth=scene.sun_azimuth,
     )
+
+
+def _read_item(item: LabelItem, scene: Scene) -> Raster:
+    """The item's label as it is, but polygons drawn on the scene's pixels."""
+    return drawn(item, scene.grid) if is_polygons(item.label) else read_item(item)
 
 
 def _read_mask(pair: Pair) -> Raster:
