@@ -81,15 +81,23 @@ def test_labels_come_by_id_with_their_role(real_data):
 
 def test_people_who_labelled_the_same_chips_agree_on_what_we_are_sure_of(real_data):
     known = own_labels.subjects(real_data)
-    for drawing in drawings():
-        if not drawing.beside:
-            continue
+    of_clouds = [drawing for drawing in drawings() if drawing.beside and "thin" in drawing.classes]
+    assert len(of_clouds) > 5
+    for drawing in of_clouds:
         ours, theirs = read_codes(drawing), known[drawing.id].reference()
         cloud = (theirs > 0) & (theirs & ~np.uint8(class_bits(CLOUD)) == 0)
         assert cloud[np.isin(ours, [NAMES["thick"], NAMES["thin"]])].mean() > 0.99, drawing.id
         if known[drawing.id].source == "l8biome":  # outlines of On Cloud N hold shadow and clear ground too
             assert cloud[ours == NAMES["shadow"]].mean() < 0.03, drawing.id
             assert cloud[ours == NAMES["clear"]].mean() < 0.01, drawing.id
+
+
+def test_ground_of_ours_is_free_of_cloud_to_others(real_data):
+    known = own_labels.subjects(real_data)
+    found = [drawing for drawing in drawings() if drawing.classes == ("ground",)]
+    assert found
+    for drawing in found:
+        assert (known[drawing.id].reference() & class_bits(CLOUD) == 0).all(), drawing.id
 
 
 def test_what_is_not_at_hand_is_left_out(tmp_path):
