@@ -57,8 +57,11 @@ def clocked(work: Callable[[], object]) -> Row:
 
 
 def peak_rss_mb() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB on Linux, bytes on macOS
-    return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6)
+    status = Path("/proc/self/status")
+    if status.exists():  # ru_maxrss of a child starts at what its parent had
+        lines = [line for line in status.read_text(encoding="utf-8").splitlines() if "VmHWM" in line]
+        return round(int(lines[0].split()[1]) * 1024 / 1e6)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)  # bytes on macOS
 
 
 def write_rows(path: Path, rows: list[Row]) -> None:

@@ -17,6 +17,8 @@ CACHE_SHARE = 0.15
 """Of the memory, for GDAL's decoded blocks: two rows of tiles of 13 bands take 140 MB at 20 m, 280 at 10."""
 CACHE_BYTES = (48_000_000, 512_000_000)
 """Least and most of it."""
+SLACK = 1.1
+"""What the heap holds of memory that was given back: up to a tenth more was resident than is counted here."""
 RESAMPLING_BYTES_PX = 40
 """Arrays that one band's rows pass through on their way to the mask's grid, a pixel."""
 RUN_BYTES_PX = {"dense": 1100, "strided": 150}
@@ -120,7 +122,9 @@ def bytes_of(task: Task, windowing: Windowing) -> int:
     making = task.threads * min(windowing.block_rows, height) * width * RESAMPLING_BYTES_PX
     window = (min(windowing.size, height) + 2 * halo) * (min(windowing.width, width) + 2 * halo)
     runs = windowing.running * window * task.run_bytes_px
-    return BASE_BYTES + task.beside + windowing.cache_bytes + held + results + making + runs
+    return math.ceil(
+        BASE_BYTES + SLACK * (task.beside + windowing.cache_bytes + held + results + making + runs)
+    )
 
 
 def work_of(task: Task, windowing: Windowing) -> int:
