@@ -25,6 +25,9 @@ from unclouded.outputs._checked import CheckedFile
 BLOCK = 512
 PERCENT = 0.01
 """What a number of a file of probabilities stands for: 100 is certain. GDAL's scale of its bands."""
+_LEVEL = 4
+"""Of DEFLATE: a mask of 10980 px a side is copied in 2.8 s of a core where level 6 takes 4.6, and is 11 %
+larger."""
 
 Part = tuple[Window, npt.NDArray[np.uint8]]
 Write = Callable[[Window, npt.NDArray[np.uint8]], None]
@@ -64,7 +67,7 @@ def mask_writer(
             file.update_tags(AREA_OR_POINT="Area", **tags)
             checked = CheckedFile(file)
             yield checked.write
-        copy_as_cog(draft, cog)
+        copy_as_cog(draft, cog, level=_LEVEL)
         checked.compare(cog, path)
         with replacing(path.with_name(f"{path.name}.aux.xml")) as sidecar:
             sidecar.write_text(sidecar_text(legend), encoding="utf-8")
@@ -92,7 +95,7 @@ def probability_writer(
             file.update_tags(AREA_OR_POINT="Area", **tags)
             checked = CheckedFile(file)
             yield checked.write
-        copy_as_cog(draft, cog, overviews="AVERAGE")
+        copy_as_cog(draft, cog, overviews="AVERAGE", level=_LEVEL)
         checked.compare(cog, path)
 
 
@@ -143,8 +146,15 @@ def draft_profile(
     }
 
 
-def copy_as_cog(draft: Path, cog: Path, *, overviews: str = "MODE", predictor: str = "NO") -> None:
-    """A GeoTIFF copied into a COG, which cannot be written window by window."""
+def copy_as_cog(
+    draft: Path, cog: Path, *, overviews: str = "MODE", predictor: str = "NO", level: int = 6
+) -> None:
+    """A GeoTIFF copied into a COG, which cannot be written window by window.
+
+    Args:
+        overviews: GDAL's name of how they are made.
+        level: of DEFLATE, 1 … 9.
+    """
     # Only options of the COG driver: it warns on those of GTiff.
     copy_dataset(
         draft,
@@ -152,6 +162,7 @@ def copy_as_cog(draft: Path, cog: Path, *, overviews: str = "MODE", predictor: s
         driver="COG",
         COMPRESS="DEFLATE",
         PREDICTOR=predictor,
+        LEVEL=level,
         BLOCKSIZE=BLOCK,
         OVERVIEW_RESAMPLING=overviews,
         STATISTICS="NO",
