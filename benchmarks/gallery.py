@@ -219,12 +219,13 @@ def write_gallery(found: Sequence[Entry], system: System, folder: Path) -> Path:
 
 
 def system_of(options: argparse.Namespace) -> System:
-    """The model at the spacing that is asked for, or at the finest that it takes."""
+    """The model at the spacing that is asked for, or at the one that `mask` would choose."""
     known: tuple[Fold, ...] = ()
     if options.folds:
         known = folds.from_json(options.folds.read_text(encoding="utf-8"), where=str(options.folds))
     first = options.model.format(fold=known[0].name if known else "")
-    gsd = options.gsd or load_model(first).spec.gsd_m[0]
+    spec = load_model(first).spec
+    gsd = options.gsd or spec.best_gsd_m
     return model_systems(options.model, folds=known, gsds=(gsd,))[0]
 
 

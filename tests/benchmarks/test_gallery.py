@@ -180,6 +180,8 @@ def test_real_scenes_under_a_bundled_model(real_data, tmp_path, monkeypatch, cap
     assert gallery.main() == 0
     assert "sen12mscr: 7 scenes" in capsys.readouterr().out
     assert len(list((tmp_path / "sen12mscr").glob("sheet-*.png"))) == 2
+    # the spacing that it is best at, as `mask` has it
+    assert "patchcnn-v1 60 m" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
 def test_an_unknown_model_is_one_line(real_data, tmp_path, monkeypatch, capsys):
