@@ -26,6 +26,7 @@ from unclouded.jobs._task import Bench, Finished, Task, carry_out, out_of_memory
 from unclouded.predict import load_model
 
 CONNECT_S = 10
+_ASKED: Mapping[str, Any] = {"timeout": CONNECT_S, "set_as_default": False}
 WORKERS_S = 60
 """How long to wait for a first worker."""
 IN_FLIGHT = 4096
@@ -89,13 +90,16 @@ class Cluster:
     def finished(self, task: Task, future: Future[Finished]) -> Finished:
         """What became of it.
 
+        A scheduler blames a worker's death on all tasks that it had been given, running or waiting: which one
+        it was shows when each is tried alone.
+
         Raises:
             ServiceError: the cluster is gone.
         """
         try:
             finished = future.result()
         except KilledWorker as err:
-            return Finished(error=self._killed(task, err), seconds=0.0)
+            return Finished(error=self._killed(task, err), seconds=0.0, suspect=True)
         except CancelledError as err:
             raise ServiceError(
                 f"cluster {self._where}: expected the scheduler to stay, found it gone; "
@@ -168,7 +172,7 @@ def _check_reached(address: str) -> None:
         socket.create_connection((host, port), timeout=CONNECT_S).close()
     except OSError as err:
         raise ServiceError(
-            f"cluster {address}: expected a Dask scheduler, found nobody who answers ({err.strerror or err}); "
+            f"cluster {address}: expected a Dask scheduler, found nobody ({err.strerror or err}); "
             "check the address, and that it runs"
         ) from err
 
@@ -190,11 +194,11 @@ def _connected(cluster: Any, *, where: str) -> Iterator[Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # versions that differ: said below, in one line
-            client: Any = Client(cluster, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
+            client: Any = Client(cluster, **_ASKED)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError, ImportError) as err:
         said = " ".join(str(err).split())[:150]
         raise ServiceError(
-            f"cluster {where}: expected a Dask scheduler, found somebody else or another version ({said}); "
+            f"cluster {where}: expected a Dask scheduler, found another program or version ({said}); "
             "check the address"
         ) from err
     with client:

@@ -43,19 +43,21 @@ class Crew(Protocol):
 def work_off(crew: Crew, tasks: Iterable[Task], tell: Callable[[Task, Finished], None]) -> None:
     """Have tasks carried out, as many at a time as the crew takes, and tell what became of each as it ends.
 
-    However it ends, the crew is stopped, and what it has finished by then is told.
+    Those that may have failed for another's fault are tried again at the end, one at a time. However it ends,
+    the crew is stopped, and what it has finished by then is told.
     """
     done: _Done = SimpleQueue()
-    running = 0
+    suspects: list[Task] = []
+
+    def hear(task: Task, finished: Finished) -> None:
+        if finished.suspect:
+            suspects.append(task)
+        else:
+            tell(task, finished)
+
     try:
-        for task in tasks:
-            while running >= crew.limit:
-                _tell_next(crew, done, tell)
-                running -= 1
-            crew.submit(task).add_done_callback(partial(_put, done, task))
-            running += 1
-        for _ in range(running):
-            _tell_next(crew, done, tell)
+        _work_off(crew, tasks, hear, done, crew.limit)
+        _work_off(crew, suspects, tell, done, 1)
     finally:
         crew.stop()
         while not done.empty():
@@ -65,6 +67,20 @@ def work_off(crew: Crew, tasks: Iterable[Task], tell: Callable[[Task, Finished],
 
 
 _Done = SimpleQueue[tuple[Task, Future[Finished]]]
+
+
+def _work_off(
+    crew: Crew, tasks: Iterable[Task], tell: Callable[[Task, Finished], None], done: _Done, limit: int
+) -> None:
+    running = 0
+    for task in tasks:
+        while running >= limit:
+            _tell_next(crew, done, tell)
+            running -= 1
+        crew.submit(task).add_done_callback(partial(_put, done, task))
+        running += 1
+    for _ in range(running):
+        _tell_next(crew, done, tell)
 
 
 def _put(done: _Done, task: Task, future: Future[Finished]) -> None:

@@ -48,6 +48,8 @@ class Finished:
     """Where there is no record."""
     traceback: str | None = None
     """Of a defect of ours."""
+    suspect: bool = False
+    """Whether the error may be another task's, carried out beside it."""
 
 
 @dataclass(frozen=True, kw_only=True)
