@@ -1,6 +1,5 @@
 """What a cube holds: bands by name, dates, a grid, and how its numbers become reflectance."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,10 +10,11 @@ from affine import Affine
 
 from unclouded.core.bands import band
 from unclouded.core.errors import GridError, OptionError, ProductError, RadiometryError
-from unclouded.core.grid import METRES_PER_DEGREE, Grid
+from unclouded.core.grid import Grid
 from unclouded.core.product import Product
 from unclouded.core.radiometry import Radiometry
 from unclouded.jobs._numbers import Numbers
+from unclouded.refine import spacing_of
 from unclouded.sources import OpenOptions, open_product
 from unclouded.sources._arrays import ArrayBand
 from unclouded.sources._sensors import parse_sensor
@@ -213,9 +213,6 @@ def metric(grid: Grid, shape: tuple[int, int]) -> Grid:
             "buffer_m: expected a cube whose spacing is known, found no coordinates; "
             "assign x and y in metres to it"
         )
-    t = grid.transform
-    row, col = math.hypot(t.b, t.e), math.hypot(t.a, t.d)
-    if grid.geographic:
-        latitude = t.f + t.d * grid.width / 2 + t.e * grid.height / 2
-        row, col = row * METRES_PER_DEGREE, col * METRES_PER_DEGREE * math.cos(math.radians(latitude))
-    return Grid(height=shape[0], width=shape[1], transform=Affine.scale(col, -row), crs=None)
+    spacing = spacing_of(grid)
+    transform = Affine.scale(spacing.col, -spacing.row)
+    return Grid(height=shape[0], width=shape[1], transform=transform, crs=None)
