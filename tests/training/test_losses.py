@@ -186,3 +186,23 @@ def test_binary_is_torchs_and_leaves_out_what_is_not_known():
 def test_options_without_meaning_are_named(options):
     with pytest.raises(OptionError, match="loss"):
         LossConfig(**options)
+
+
+def test_trust_is_what_a_pixel_counts_and_a_teacher_is_followed_where_told():
+    torch.manual_seed(4)
+    logits = torch.randn(1, 4, 3, 5)
+    sets = torch.tensor([1, 2, 4, 8, 1], dtype=torch.uint8).expand(1, 3, 5)
+    may_be = losses.allowed(sets, losses.set_table(FOUR))
+    teacher = torch.softmax(torch.randn(1, 4, 3, 5), dim=1)
+    one, config = torch.ones(1), LossConfig(teacher=0.4)
+    left = torch.zeros(1, 3, 5)
+    left[..., :2] = 1
+    part = losses.pixel_loss(logits[..., :2], may_be[..., :2], one, config, teacher[..., :2])
+    whole = losses.pixel_loss(logits, may_be, one, config, teacher, trust=left)
+    torch.testing.assert_close(whole, part)
+    labels = losses.pixel_loss(logits, may_be, one, LossConfig())
+    follow = losses.pixel_loss(
+        logits[..., :2], may_be[..., :2], one, LossConfig(teacher=1.0), teacher[..., :2]
+    )
+    found = losses.pixel_loss(logits, may_be, one, config, teacher, followed=left.bool())
+    torch.testing.assert_close(found, 0.6 * labels + 0.4 * follow)

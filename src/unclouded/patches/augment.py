@@ -6,6 +6,7 @@ that are lost (edges, tears, holes) become unseen: zero reflectance, no label.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,9 +45,18 @@ class Sample:
     """Degrees clockwise from up in the picture; None: not known."""
     weight: float = 1.0
     """What its source is worth in the loss."""
+    teacher: Floats | None = None
+    """(class code, y, x): probabilities to follow, 0 for all where there are none; None: nowhere."""
+    trust: Floats | None = None
+    """(y, x): what a pixel counts in the loss; None: 1 everywhere."""
 
     def __post_init__(self) -> None:
         shape = self.reflectance.shape[1:]
+        for name, item in (("teacher", self.teacher), ("trust", self.trust)):
+            if item is not None and item.shape[-2:] != shape:
+                raise GridError(
+                    f"sample: expected a {name} of {shape} px, found {item.shape[-2:]}; cut them alike"
+                )
         if self.valid.shape != shape or self.sets.shape != shape:
             raise GridError(
                 f"sample: expected validity and labels of {shape} px, found {self.valid.shape} and "
@@ -145,6 +155,7 @@ def turned(sample: Sample, rng: np.random.Generator) -> Sample:
         valid=np.asarray(move(sample.valid), np.bool_),
         sets=np.asarray(move(sample.sets), np.uint8),
         sun_azimuth=azimuth,
+        **guides(sample, lambda item: np.asarray(move(item), np.float32)),
     )
 
 
@@ -237,7 +248,15 @@ def clouded(sample: Sample, rng: np.random.Generator, *, doubt: float = 1.0) -> 
     piece = clouds_over(sample.reflectance[there], [sample.bands[i] for i in there], gsd, sky)
     values = sample.reflectance.copy()
     values[there] = piece.reflectance
-    return _seen(replace(sample, reflectance=values, sets=_truth(piece, sample.sets, doubt)), sample.valid)
+    sets = _truth(piece, sample.sets, doubt)
+    drawn = sets != sample.sets
+
+    def without(item: Floats) -> Floats:
+        """Drawn clouds and shadows: no teacher saw them, and they are to be trusted."""
+        return np.where(drawn, np.float32(item is sample.trust), item)
+
+    out = replace(sample, reflectance=values, sets=sets, **guides(sample, without))
+    return _seen(out, sample.valid)
 
 
 def _truth(piece: Rendered, below: Sets, doubt: float) -> Sets:
@@ -272,7 +291,11 @@ def rescaled(sample: Sample, gsd_m: float, size: int) -> Sample:
         valid=np.ones((size, size), np.bool_),
         sets=np.where(known, sets, 0).astype(np.uint8),
         gsd_m=gsd_m,
+        **guides(sample, lambda item: area_mean(item, factor, size)),
     )
+    if out.teacher is not None:
+        total = out.teacher.sum(axis=0)
+        out = replace(out, teacher=np.where(total > 1 / 2, out.teacher / np.maximum(total, 1 / 2), 0))
     return _seen(out, seen >= 1 / 2)
 
 
@@ -308,6 +331,10 @@ def _padded_to(sample: Sample, size: int) -> Sample:
         reflectance=np.pad(sample.reflectance[:, :height, :width], [(0, 0), *grow]),
         valid=np.pad(sample.valid[:height, :width], grow),
         sets=np.pad(sample.sets[:height, :width], grow),
+        **guides(
+            sample,
+            lambda item: np.pad(item[..., :height, :width], [(0, 0)] * (item.ndim - 2) + grow),
+        ),
     )
 
 
@@ -319,7 +346,14 @@ def _seen(sample: Sample, valid: Bools) -> Sample:
         reflectance=np.where(lit, sample.reflectance, np.float32(0)),
         valid=valid,
         sets=np.where(valid, sample.sets, np.uint8(0)),
+        **guides(sample, lambda item: np.where(valid, item, np.float32(0))),
     )
+
+
+def guides(sample: Sample, change: Callable[[Floats], Floats]) -> dict[str, Any]:
+    """What of a teacher and of trust there is, changed alike: fields for `replace`."""
+    there = {"teacher": sample.teacher, "trust": sample.trust}
+    return {name: change(item) for name, item in there.items() if item is not None}
 
 
 def _along(shape: tuple[int, ...], rng: np.random.Generator) -> npt.NDArray[np.float64]:

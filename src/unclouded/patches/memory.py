@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unclouded.core.windows import Window
-from unclouded.patches.augment import Augmentation, Sample, augmented, rescaled
+from unclouded.patches.augment import Augmentation, Sample, augmented, guides, rescaled
 from unclouded.patches.plan import ANY_CLASS, Items, Plan, class_pixels, of_class
 
 
@@ -74,6 +74,7 @@ def cut(sample: Sample, window: Window) -> Sample:
         reflectance=sample.reflectance[:, rows, cols],
         valid=sample.valid[rows, cols],
         sets=sample.sets[rows, cols],
+        **guides(sample, lambda item: item[..., rows, cols]),
     )
 
 

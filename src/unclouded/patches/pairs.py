@@ -17,6 +17,7 @@ from unclouded.core.grid import Raster, check_same_grid
 from unclouded.labels import LabelItem, drawn, find_items, is_polygons, read_item, read_reference
 from unclouded.patches.augment import Sample
 from unclouded.patches.generated import SyntheticScenes, read_synthetic
+from unclouded.patches.guides import read_teacher, read_trust
 from unclouded.scene import Scene, open_scene
 from unclouded.synthetic import SceneConfig
 
@@ -47,6 +48,10 @@ class SceneFiles:
     """Spacing to read the stack at, m, where the mask is coarser; None: its own."""
     resampling: Literal["average", "nearest"] = "average"
     """How bands come to that spacing."""
+    teacher: str = ""
+    """Probabilities to follow, a band a class and named so, on the same grid; `{name}` as in `mask`."""
+    trust: str = ""
+    """What each pixel counts in the loss, one band, on the same grid; `{name}` as in `mask`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +107,10 @@ class Pair:
     """Part that it is in; empty: not settled."""
     synthetic: SceneConfig | None = None
     """The scene, where it is no file but drawn from a seed."""
+    teacher: Path | None = None
+    """Raster of probabilities to follow."""
+    trust: Path | None = None
+    """Raster of what each pixel counts."""
 
 
 Source = SceneFiles | LabelFiles | SyntheticScenes
@@ -168,9 +177,19 @@ def matching(folder: Path, pattern: str) -> list[Path]:
 
 def _of_stacks(files: SceneFiles, folder: Path) -> Iterator[Pair]:
     for stack in matching(folder, files.stack):
-        mask = folder / files.mask.replace("{name}", stack.stem)
+        beside = [
+            folder / text.replace("{name}", stack.stem) if text else None
+            for text in (files.mask, files.teacher, files.trust)
+        ]
         yield Pair(
-            id=stack.stem, site=_site_of(stack.stem), image=stack, files=files, label=mask, split=files.split
+            id=stack.stem,
+            site=_site_of(stack.stem),
+            image=stack,
+            files=files,
+            label=beside[0],
+            teacher=beside[1],
+            trust=beside[2],
+            split=files.split,
         )
 
 
@@ -305,6 +324,8 @@ def _read_scene(pair: Pair, bands: Sequence[str]) -> Sample:
         gsd_m=scene.pixel_size if scene.grid.spacing_known else gsd,
         sun_zenith=scene.sun_zenith,
         sun_azimuth=scene.sun_azimuth,
+        teacher=read_teacher(pair.teacher, scene.grid) if pair.teacher else None,
+        trust=read_trust(pair.trust, scene.grid) if pair.trust else None,
     )
 
 

@@ -12,6 +12,8 @@ classes = [0, 1, 2, 3]
 stack = "stacks/*.tif"
 mask = "masks/{name}.tif"      # {name}: the stack's, without .tif
 legend = "unclouded"
+teacher = "soft/{name}_probabilities.tif"   # optional; [loss] teacher says how much it counts
+trust = "trust/{name}.tif"     # optional: what each pixel counts
 
 [[labels]]                     # sets as published; patches/pairs.py, LabelFiles
 set = "cloudsen12"

@@ -124,7 +124,14 @@ def distillation(logits: Tensor, teacher: Tensor) -> Tensor:
 
 
 def pixel_loss(
-    logits: Tensor, may_be: Tensor, weight: Tensor, config: LossConfig, teacher: Tensor | None = None
+    logits: Tensor,
+    may_be: Tensor,
+    weight: Tensor,
+    config: LossConfig,
+    teacher: Tensor | None = None,
+    *,
+    trust: Tensor | None = None,
+    followed: Tensor | None = None,
 ) -> Tensor:
     """The configured sum over a batch, one number; 0 where no pixel says anything.
 
@@ -132,15 +139,19 @@ def pixel_loss(
         logits: (n, channel, y, x).
         may_be: bool (n, channel, y, x), from `allowed`.
         weight: (n,), what a sample's source is worth.
-        teacher: probabilities (n, channel, y, x) to follow, on every pixel; None: none.
+        teacher: probabilities (n, channel, y, x) to follow; None: none.
+        trust: (n, y, x), what each pixel counts; None: 1.
+        followed: bool (n, y, x), where the teacher is followed; None: on every pixel.
     """
-    here = weight[:, None, None] * _class_weight(may_be, config)
+    pixel = weight[:, None, None] if trust is None else weight[:, None, None] * trust
+    here = pixel * _class_weight(may_be, config)
     known = here * informative(may_be)
     loss = _mean(partial_cross_entropy(logits, may_be, smoothing=config.smoothing), known)
     if config.dice:
         loss = loss + config.dice * soft_dice(logits, may_be, here)
     if teacher is not None and config.teacher:
-        follow = _mean(distillation(logits, teacher), weight[:, None, None].expand_as(known))
+        among = pixel if followed is None else pixel * followed
+        follow = _mean(distillation(logits, teacher), among.expand_as(known))
         loss = (1 - config.teacher) * loss + config.teacher * follow
     return loss
 

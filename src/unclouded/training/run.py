@@ -27,6 +27,7 @@ from unclouded.patches import (
     settled,
     write_list,
 )
+from unclouded.patches.guides import teacher_classes
 from unclouded.training._logs import Logs, write_environment
 from unclouded.training.checkpoint import (
     Network,
@@ -133,6 +134,7 @@ def make_task(network: Network, config: TrainingConfig, pairs: Sequence[Pair]) -
         InputError: a stack or mask that cannot be used.
     """
     parts = {part: [pair for pair in pairs if pair.split == part] for part in ("train", "validation")}
+    _check_guides(network, config, parts["train"])
     if isinstance(network, patchcnn.PatchCnn):
         bands = network.config.bands
         return PatchTask.of(
@@ -162,6 +164,30 @@ def make_task(network: Network, config: TrainingConfig, pairs: Sequence[Pair]) -
         stride=network.config.stride_px,
         seed=config.seed,
     )
+
+
+def _check_guides(network: Network, config: TrainingConfig, pairs: Sequence[Pair]) -> None:
+    """Teachers are followed, and tell apart the classes of the network; nothing that is named is ignored."""
+    teachers = [pair.teacher for pair in pairs if pair.teacher is not None]
+    named = [pair for pair in pairs if pair.teacher is not None or pair.trust is not None]
+    if named and (config.store or isinstance(network, patchcnn.PatchCnn)):
+        raise OptionError(
+            f"{config.path}: expected teacher and trust of scenes in memory, of a network that labels "
+            f"pixels, found {'a store' if config.store else 'patchcnn'}; leave them or that away"
+        )
+    if bool(teachers) != (config.loss.teacher > 0):
+        found = f"{len(teachers)} scenes with a teacher and a share of {config.loss.teacher}"
+        raise OptionError(
+            f"{config.path}: [loss] teacher: expected a share above 0 and scenes with a `teacher`, or "
+            f"neither, found {found}"
+        )
+    for path in teachers:
+        lacks = sorted(set(network.config.classes) - teacher_classes(path))  # type: ignore[union-attr]
+        if lacks:
+            raise OptionError(
+                f"{path}: expected a teacher of all the network's classes, found none for "
+                f"{', '.join(map(str, lacks))}; set [options] classes to what it tells apart"
+            )
 
 
 def class_names(network: Network) -> tuple[str, ...]:

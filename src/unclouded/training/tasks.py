@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from unclouded.core.classes import CLASSES
 from unclouded.core.windows import tiled
 from unclouded.models._patch_rows import row_logits
 from unclouded.models.patchcnn import PatchCnn
@@ -30,6 +31,7 @@ from unclouded.training.losses import (
     LossConfig,
     allowed,
     binary_loss,
+    channels_of,
     informative,
     partial_cross_entropy,
     pixel_loss,
@@ -224,7 +226,7 @@ class PixelTask:
         """The configured loss, and the mean cross-entropy of each sample."""
         logits = network(batch["reflectance"], batch["presence"])
         may_be = allowed(batch["sets"], set_table(self.classes))
-        loss = pixel_loss(logits, may_be, batch["weight"], self.loss)
+        loss = pixel_loss(logits, may_be, batch["weight"], self.loss, **self._guides(batch))
         with torch.no_grad():
             speaks = informative(may_be)
             each = partial_cross_entropy(logits, may_be).sum((1, 2)) / speaks.sum((1, 2)).clamp_min(1)
@@ -236,6 +238,18 @@ class PixelTask:
             items=batch["items"].cpu().numpy(),
             losses=each.double().cpu().numpy(),
         )
+
+    def _guides(self, batch: Arrays) -> dict[str, Any]:
+        """What the batch says of teacher and trust, as `pixel_loss` takes it."""
+        found: dict[str, Any] = {"trust": batch["trust"]} if "trust" in batch else {}
+        if "teacher" not in batch:
+            return found
+        by_code = batch["teacher"]
+        channels = channels_of(self.classes)
+        teacher = by_code.new_zeros(len(by_code), len(self.classes), *by_code.shape[2:])
+        for code, channel in channels.items():
+            teacher[:, channel] += by_code[:, code]
+        return {**found, "teacher": teacher, "followed": by_code.sum(1) > 1 / 2}
 
     def judge(self, network: nn.Module, device: torch.device) -> Judgement | None:
         """Loss and counts over every validation scene, in windows."""
@@ -263,7 +277,18 @@ class PixelTask:
 
 
 def _stacked(samples: Sequence[Sample]) -> Arrays:
+    shape = samples[0].valid.shape
+    guides = {
+        "teacher": ([sample.teacher for sample in samples], np.zeros((len(CLASSES), *shape), np.float32)),
+        "trust": ([sample.trust for sample in samples], np.ones(shape, np.float32)),
+    }
+    there = {
+        name: torch.from_numpy(np.stack([usual if item is None else item for item in items]))
+        for name, (items, usual) in guides.items()
+        if any(item is not None for item in items)
+    }
     return {
+        **there,
         "reflectance": torch.from_numpy(np.stack([sample.reflectance for sample in samples])),
         "presence": torch.from_numpy(np.stack([sample.presence for sample in samples]).astype(np.float32)),
         "sets": torch.from_numpy(np.stack([sample.sets for sample in samples])),
