@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -13,9 +12,8 @@ pytest.importorskip("torch")
 pytest.importorskip("lightning")
 pytest.importorskip("zarr")
 
-from unclouded.catalog.datasets.baetens_hagolle import OLD_NAMES, PRODUCTS
+from unclouded.catalog.datasets.baetens_hagolle import PRODUCTS
 from unclouded.cli import app
-from unclouded.core.bands import NAMES
 from unclouded.synthetic import SKIES, SceneConfig, write_safe
 from unclouded.training import read_config
 from unclouded.training.run import make_network
@@ -80,62 +78,3 @@ def test_the_study_s_split_is_16_and_21_of_its_37_scenes():
         assert Counter(part for *_, part in rows) == parts
         if name == "paper-by-site":
             assert len({(site, part) for _, site, part in rows}) == len({site for _, site, _ in rows})
-
-
-def test_the_study_s_recipe_end_to_end_on_a_replica(tmp_path):
-    """Three scenes in the layout and under the names of its data, an old long one among them; 48 px wide."""
-    products = [product for product in PRODUCTS if product not in OLD_NAMES.values()][:2]
-    (old, new), *_ = OLD_NAMES.items()
-    folder = tmp_path / "baetens-hagolle"
-    for number, (product, named) in enumerate([(p, p) for p in products] + [(new, old)]):
-        replica(folder, product, named, number)
-    text = (RECIPES / "paper.toml").read_text(encoding="utf-8").replace("../", "")
-    for before, after in (
-        ("300_000", "40"),
-        ("steps = 10_000", "steps = 20"),
-        ("log_every = 1_000", "log_every = 20"),
-    ):
-        text = text.replace(before, after)
-    (tmp_path / "paper.toml").write_text(text, encoding="utf-8")
-    rows = [f"{products[0]},A,train", f"{products[1]},B,validation", f"{new},C,train"]
-    (tmp_path / "paper-split.csv").write_text("\n".join(["id,site,split", *rows]) + "\n", encoding="utf-8")
-    printed = run("train", tmp_path / "paper.toml", "-o", tmp_path / "run", "-q")
-    files = {path.name for path in (tmp_path / "run").iterdir()}
-    assert {"paper-v1.onnx", "curves.png", "epochs.csv", "best.pt"} <= files
-    assert len(list((tmp_path / "run" / "epochs").iterdir())) == 2
-    epochs = (tmp_path / "run" / "epochs.csv").read_text(encoding="utf-8").splitlines()
-    assert len(epochs) == 3
-    model = printed.splitlines()[-1]
-    image = folder / f"{products[1]}.tif"
-    run("mask", image, "-o", tmp_path / "masks", "--model", model, "-q")
-    assert list((tmp_path / "masks").glob("*_mask.tif"))
-
-
-def replica(folder, product, named, seed):
-    """A scene at 60 m and its mask, in the codes and folders of the set."""
-    import rasterio
-    from affine import Affine
-
-    rng = np.random.default_rng(seed)
-    cloud = np.kron(rng.random((6, 6)) < 0.4, np.ones((8, 8), bool))
-    dn = (1200 + 4000 * cloud + rng.integers(0, 300, (13, 48, 48))).astype(np.uint16)
-    codes = np.where(cloud, rng.choice([2, 3], cloud.shape), rng.choice([4, 5, 6, 7], cloud.shape))
-    dn[:, :, :5], codes[:, :5] = 0, 0
-    place = {
-        "crs": "EPSG:32632",
-        "transform": Affine(60, 0, 600_000, 0, -60, 5_300_040),
-        "height": 48,
-        "width": 48,
-    }
-    labels = folder / "baetens-hagolle-labels" / "Reference_dataset" / named / "Classification"
-    labels.mkdir(parents=True)
-    with rasterio.open(
-        labels / "classification_map.tif", "w", driver="GTiff", count=1, dtype="uint8", **place
-    ) as file:
-        file.write(codes.astype(np.uint8), 1)
-    image = folder / f"{product}.tif"
-    with rasterio.open(image, "w", driver="GTiff", count=13, dtype="uint16", nodata=0, **place) as file:
-        file.write(dn)
-        file.descriptions = NAMES
-        file.scales, file.offsets = [1e-4] * 13, [0.0] * 13
-        file.update_tags(SENSOR="sentinel-2", LEVEL="L1C")
