@@ -72,6 +72,13 @@ def test_radiometry_is_stated_or_refused():
     assert opened(floats, offset=0, quantification=1).radiometry.quantification["B02"] == 1
 
 
+def test_a_stack_of_ours_says_that_it_is_reflectance():
+    """As rioxarray opens it: GDAL's scale 1 and offset 0, and our tag."""
+    attributes = {"scale_factor": 1.0, "add_offset": 0.0, "UNCLOUDED_VALUES": "reflectance"}
+    cube = dataset(**attributes).astype("float32")
+    assert opened(cube).radiometry.describe() == "offset 0, quantification 1 (tag UNCLOUDED_VALUES)"
+
+
 def test_what_xarray_has_scaled_is_not_scaled_again():
     decoded = xr.decode_cf(dataset(scale_factor=1e-4, add_offset=-0.1, _FillValue=0))
     product = opened(decoded)

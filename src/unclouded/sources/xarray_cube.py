@@ -17,7 +17,7 @@ from rasterio.errors import CRSError
 from unclouded.core.bands import band, expected_at, missing
 from unclouded.core.errors import BandError, GridError, ProductError
 from unclouded.core.grid import Grid
-from unclouded.core.product import Identity, Product
+from unclouded.core.product import REFLECTANCE, VALUES_TAG, Identity, Product
 from unclouded.core.radiometry import Radiometry
 from unclouded.sources import _radiometry
 from unclouded.sources._arrays import ArrayBand
@@ -203,6 +203,7 @@ def _numbers(layers: dict[str, Any], names: list[str], options: OpenOptions, whe
         options,
         where=where,
         is_float=any(layers[n].dtype.kind == "f" for n in names),
+        says_reflectance=all(layers[n].attrs.get(VALUES_TAG) == REFLECTANCE for n in names),
     )
     origin = stated.origin.replace("GDAL scale and offset", "attributes scale_factor and add_offset")
     return Radiometry(offset=stated.offset, quantification=stated.quantification, origin=origin)
