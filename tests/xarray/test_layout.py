@@ -55,6 +55,8 @@ def test_an_unknown_level(options):
     refused(LevelError, "insist with allow_level_mismatch=", odc_cube(), **options, level="L3X")
     assert odc_cube().unclouded.mask(**options, allow_level_mismatch=True).size
     assert odc_cube().assign_attrs(level="Level-2A").unclouded.mask(**options).size
+    tagged = odc_cube().assign_attrs(LEVEL="L2A", SENSOR="S2B").unclouded.mask(**options)
+    assert "not stated" not in tagged.attrs["unclouded_notes"]
 
 
 def test_unnamed_bands(options):

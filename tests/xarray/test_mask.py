@@ -357,3 +357,19 @@ def test_without_xarray_one_is_told_what_to_install():
 
 def test_dates_are_as_they_were(stated):
     np.testing.assert_array_equal(odc_cube(dates=3).unclouded.mask(**stated).time, DATES[:3])
+
+
+@pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # rioxarray with affine 3
+@pytest.mark.parametrize("dtype", ["float32", "uint16"])
+def test_a_stack_of_ours_says_all_itself(tmp_path, dtype, extra):
+    extra("rioxarray")
+    import rioxarray
+
+    from unclouded.jobs import StackOptions, stack
+    from unclouded.testing.products import FakeSafe, write_fake_safe
+
+    product = write_fake_safe(tmp_path, FakeSafe())
+    path = stack(product, tmp_path / "stacks", StackOptions(gsd=60, dtype=dtype)).outcomes[0].made.path
+    report = unclouded.mask(path, tmp_path / "masks", unclouded.jobs.MaskOptions(model="patchcnn-v1"))
+    with rioxarray.open_rasterio(path) as opened, rasterio.open(report.scenes[0].masked.mask) as mask:
+        np.testing.assert_array_equal(opened.unclouded.mask(model="patchcnn-v1"), mask.read(1))

@@ -82,8 +82,9 @@ def layout_of(
         RadiometryError: neither the attributes nor the arguments say how numbers become reflectance.
         OptionError: not one offset, nor one a date.
     """
-    where = shown(cube.attrs.get("id") or getattr(cube, "name", None) or "cube")
-    taken_by = parse_sensor(shown(sensor or cube.attrs.get("sensor") or "sentinel-2"))
+    attributes = {str(key).lower(): value for key, value in cube.attrs.items()}
+    where = shown(attributes.get("id") or getattr(cube, "name", None) or "cube")
+    taken_by = parse_sensor(shown(sensor or attributes.get("sensor") or "sentinel-2"))
     found = layers(cube, taken_by, where)
     names = axes_of(next(iter(found.values())), where)
     _check_alike(found, names, where)
