@@ -270,7 +270,7 @@ def _write_others(job: _Job, folder: Path) -> Path | None:
         drawn = tally.composite.describe() if tally.composite else "no band to show"
         write_preview(
             files.preview,
-            tally.picture,
+            None if tally.thumbnail is None else tally.thumbnail.mean(),
             tally.overview,
             legend=made.legend,
             shares=tally.shares(),

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from unclouded.core.classes import CLEAR, NODATA
+from unclouded.core.classes import CLEAR, NODATA, count_bytes
 from unclouded.core.spec import ModelSpec
 from unclouded.core.windows import Window
+from unclouded.jobs._thumbnail import Thumbnail
 from unclouded.outputs.picture import Composite
 from unclouded.predict import InputStatistics, OutputStatistics, Prediction
 
@@ -18,7 +19,7 @@ OVERVIEW_PX = 900
 
 @dataclass(kw_only=True)
 class Tally:
-    """Counts of a mask, and every n-th pixel of it and of a picture of the scene."""
+    """Counts of a mask, every n-th pixel of it, and a small picture of the scene."""
 
     spec: ModelSpec
     shape: tuple[int, int]
@@ -31,14 +32,14 @@ class Tally:
     outputs: OutputStatistics = field(default_factory=OutputStatistics)
     overview: npt.NDArray[np.uint8] = field(init=False)
     """Codes (y, x) of every `step`-th pixel."""
-    picture: npt.NDArray[np.float32] | None = field(init=False)
-    """Reflectance (3, y, x) of the same pixels; None without a composite."""
+    thumbnail: Thumbnail | None = field(init=False)
+    """The picture, as large as the overview; None without a composite."""
 
     def __post_init__(self) -> None:
         self.inputs = InputStatistics(bands=self.spec.bands)
         size = tuple(math.ceil(side / self.step) for side in self.shape)
         self.overview = np.full(size, NODATA, np.uint8)
-        self.picture = None if self.composite is None else np.zeros((3, *size), np.float32)
+        self.thumbnail = None if self.composite is None else Thumbnail(shape=self.shape, step=self.step)
 
     @property
     def step(self) -> int:
@@ -63,23 +64,17 @@ class Tally:
             window = replace(
                 window, row_off=window.row_off - part.row_off, col_off=window.col_off - part.col_off
             )
-        if self.composite is not None and self.picture is not None:
-            for channel, name in zip(self.picture, self.composite.bands, strict=True):
-                self._lay(channel, window, reading.reflectance[self.spec.bands.index(name)])
+        if self.composite is not None and self.thumbnail is not None:
+            shown = [self.spec.bands.index(name) for name in self.composite.bands]
+            self.thumbnail.add(window, reading.reflectance[shown], reading.valid)
 
     def count(self, window: Window, codes: npt.NDArray[np.uint8]) -> None:
         """Count the classes of a part of the mask, as they are written."""
-        self.counts += np.bincount(codes.ravel(), minlength=256)
-        self._lay(self.overview, window, codes)
-
-    def _lay(self, picture: npt.NDArray[np.generic], window: Window, values: npt.NDArray[np.generic]) -> None:
-        """Write every `step`-th pixel of a window, as far as it lies on the mask, into a picture."""
-        inside = window.clipped(self.shape)
-        rows = np.arange(-(-inside.row_off // self.step) * self.step, inside.row_end, self.step)
-        cols = np.arange(-(-inside.col_off // self.step) * self.step, inside.col_end, self.step)
-        picture[np.ix_(rows // self.step, cols // self.step)] = values[
-            np.ix_(rows - window.row_off, cols - window.col_off)
-        ]
+        self.counts += count_bytes(codes, 256)
+        rows = np.arange(-window.row_off % self.step, window.height, self.step)
+        cols = np.arange(-window.col_off % self.step, window.width, self.step)
+        place = np.ix_((window.row_off + rows) // self.step, (window.col_off + cols) // self.step)
+        self.overview[place] = codes[np.ix_(rows, cols)]
 
     def shares(self) -> dict[int, float]:
         """Class code -> share of the valid pixels, 0 … 1; empty where nothing was seen."""
