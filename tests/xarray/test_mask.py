@@ -40,6 +40,28 @@ def test_codes_are_those_of_mask_array(stated):
     assert len(np.unique(found)) > 3
 
 
+@pytest.mark.parametrize("edge", ["reflect", "zero"])
+def test_past_the_edge(stated, edge):
+    """And bands of which only some are chunked."""
+    pytest.importorskip("dask")
+    source = odc_cube(dates=1)
+    expected = of_arrays(source, stated | {"edge": edge})
+    source["B04"] = source["B04"].chunk({"y": 16, "x": 20})
+    found = source.unclouded.mask(**stated, edge=edge)
+    assert found.chunks == ((1,), (16, 16, 8), (20, 20, 10))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_dates_of_one_radiometry_travel_once(stated):
+    pytest.importorskip("dask")
+    sizes = []
+    for dates in (1, 12):
+        found = odc_cube(dates=dates).chunk({"time": 1}).unclouded.mask(**stated)
+        (options,) = [task for key, task in found.__dask_graph__().items() if "options" in str(key)]
+        sizes.append(len(pickle.dumps(options)))
+    assert sizes[1] < 1.2 * sizes[0]
+
+
 chunk = st.integers(4, 40)
 
 

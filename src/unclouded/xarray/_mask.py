@@ -46,9 +46,11 @@ def mask_of(cube: Cube, request: MaskRequest) -> xr.DataArray:
     windowing = Windowing(size=size, edge=request.edge)
     windowing.check(spec)  # now, rather than when the cube is computed
     names = [name for name in spec.bands if name in layout.layers]
+    # dates of one radiometry share one record: it travels once, however many they are
+    cut = {id(numbers): of_bands(numbers, names) for numbers in layout.numbers}
     masking = Masking(
         model=ModelRef(model=_travelling(request.model), sha256=model.sha256),
-        numbers=tuple(of_bands(numbers, names) for numbers in layout.numbers),
+        numbers=tuple(cut[id(numbers)] for numbers in layout.numbers),
         windowing=windowing,
     )
     layers = [layout.upright(name) for name in names]
