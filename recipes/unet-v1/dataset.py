@@ -45,8 +45,8 @@ CLASSES_OF_TEACHER = ("clear", "cloud", "shadow")
 OF_TEACHER = {"clear": frozenset({CLEAR, SNOW}), "cloud": CLOUD, "shadow": frozenset({SHADOW})}
 SURE = 0.75
 """Share of the teacher's runs that must agree before a pixel of its counts."""
-WEIGHTS = {"cloudsen12plus": 1.0, "l8biome": 1.0, "ukis-csmask": 0.7, "oncloudn": 0.5}
-"""Of human labels: outlines of On Cloud N are generous, ukis-csmask's may be what its teacher learnt from."""
+WEIGHTS = {"cloudsen12plus": 1.0, "l8biome": 1.0, "ukis-csmask": 0.7, "oncloudn": 0.3}
+"""Of human labels: outlines of On Cloud N are generous and take in shadows, ukis-csmask's may be what its teacher learnt from."""
 EXACT = {"clear": frozenset({CLEAR}), "overcast": CLOUD, "cirrus": frozenset({THIN})}
 """Sky -> what every pixel of such an image is."""
 
@@ -92,8 +92,10 @@ def examples(data: Path, *, teachers: Path | None = None, fold: Fold | None = No
 
 
 def _human(data: Path) -> Iterator[Example]:
+    """Chips with their own labels; where On Cloud N has shadow as cloud and we drew it, ours instead."""
+    ours = {subject.id for subject, role in own_subjects(data) if role == "train"}
     for subject in chips(data):
-        if subject.train_ok:
+        if subject.train_ok and not (subject.source == "oncloudn" and subject.id in ours):
             scene = subject.open()
             sample = sample_of(scene, subject.reference(), weight=WEIGHTS[subject.source])
             yield Example(member=subject.member, kind="human", sample=sample, level=scene.level)

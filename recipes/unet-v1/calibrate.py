@@ -1,0 +1,186 @@
+"""Make the probabilities of trained networks true: a temperature and a bias for each class.
+
+    python recipes/unet-v1/calibrate.py --data DIR --runs RUNS --model FILE -o OUT
+
+RUNS holds `FOLD.onnx` of each of the five folds. Each network is asked about the human labels that its
+training held out; temperature and biases are those that make the answers likeliest (Guo et al. 2017, with
+biases). OUT gets each fold's network, corrected by what the *other* folds' held-out labels say, and FILE
+corrected by all of them. They are folded into the last convolution: nothing is added to the network.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from dataset import Example, examples
+from torch import Tensor
+
+from unclouded.core import folds
+from unclouded.core.folds import Fold
+from unclouded.core.spec import METADATA_KEY, ModelSpec
+from unclouded.models.unet import UNet
+from unclouded.training.export import network_of, to_onnx, trimmed
+from unclouded.training.losses import allowed, informative, partial_cross_entropy, set_table
+
+PIXELS = 20_000
+"""Labelled pixels of a chip that are asked about."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correction:
+    """What is done to logits: divided by the temperature, then the biases added."""
+
+    temperature: float
+    biases: tuple[float, ...]
+    """By output channel; that of the first is 0."""
+    before: float
+    """Mean loss as it was, nats a pixel."""
+    after: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answers:
+    """Logits of labelled pixels that a network had not seen."""
+
+    fold: str
+    source: str
+    logits: Tensor
+    """(pixel, class)."""
+    sets: Tensor
+    """(pixel,)."""
+
+
+def main() -> None:
+    options = arguments()
+    torch.manual_seed(0)
+    every = folds.from_json(options.folds.read_text(encoding="utf-8"), where=str(options.folds))
+    by_site = [fold for fold in every if (options.runs / f"{fold.name}.onnx").exists()]
+    found = [one for one in examples(options.data) if one.kind == "human"]
+    answers = [answer for fold in by_site for answer in asked(options.runs, fold, found)]
+    options.output.mkdir(parents=True, exist_ok=True)
+    told = {}
+    for fold in by_site:
+        others = [answer for answer in answers if answer.fold != fold.name]
+        told[fold.name] = write(options.runs / f"{fold.name}.onnx", options.output, fitted(others))
+    if options.model:
+        told[options.model.stem] = write(options.model, options.output, fitted(answers))
+    text = json.dumps(told, indent=1) + "\n"
+    (options.output / "calibration.json").write_text(text, encoding="utf-8")
+    print(text)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--folds", type=Path, default=Path(__file__).parent / "folds.json", metavar="FILE")
+    parser.add_argument("--runs", type=Path, required=True, metavar="RUNS")
+    parser.add_argument("--model", type=Path, metavar="FILE")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
+    return parser.parse_args()
+
+
+def asked(runs: Path, fold: Fold, found: Sequence[Example]) -> list[Answers]:
+    """The fold's network on every chip that it held out."""
+    file = runs / f"{fold.name}.onnx"
+    network = network_of(file.read_bytes(), where=str(file)).eval()
+    held_out = [one for one in found if one.member.site in fold.held_out]
+    return [answered(network, one, fold.name) for one in held_out]
+
+
+@torch.no_grad()
+def answered(network: UNet, example: Example, fold: str) -> Answers:
+    """Logits of some of the chip's labelled pixels."""
+    stride = network.config.stride_px
+    values = trimmed(example.sample.reflectance, stride)
+    height, width = values.shape[-2:]
+    presence = torch.from_numpy(example.sample.presence.astype(np.float32))[None]
+    logits = network(torch.from_numpy(values)[None], presence)[0].flatten(1).T
+    sets = example.sample.sets[:height, :width].ravel()
+    chosen = some(np.flatnonzero(sets))
+    return Answers(
+        fold=fold,
+        source=example.member.source,
+        logits=logits[chosen],
+        sets=torch.from_numpy(sets[chosen]),
+    )
+
+
+def some(places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """At most `PIXELS` of them, evenly spread."""
+    return places[:: max(1, len(places) // PIXELS)]
+
+
+def fitted(answers: Sequence[Answers]) -> Correction:
+    """The temperature and biases under which the labels are likeliest; each chip weighs as much as any."""
+    classes = answers[0].logits.shape[1]
+    logits = torch.cat([one.logits for one in answers])
+    # the loss takes maps: pixels become columns of one row
+    may_be = allowed(torch.cat([one.sets for one in answers])[None, None], CLASSES_TABLE)
+    weight = torch.cat([torch.full((len(one.sets),), 1 / max(len(one.sets), 1)) for one in answers])
+    weight = weight * informative(may_be)[0, 0]
+    heat, free = torch.zeros(1, requires_grad=True), torch.zeros(classes - 1, requires_grad=True)
+
+    def loss() -> Tensor:
+        biases = torch.cat([torch.zeros(1), free])
+        corrected = (logits * torch.exp(-heat) + biases).T[None, :, None]
+        return (partial_cross_entropy(corrected, may_be)[0, 0] * weight).sum() / weight.sum()
+
+    optimiser = torch.optim.LBFGS([heat, free], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        value = loss()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    before = loss().item()
+    optimiser.step(closure)
+    return Correction(
+        temperature=torch.exp(heat).item(),
+        biases=(0.0, *free.tolist()),
+        before=before,
+        after=loss().item(),
+    )
+
+
+CLASSES_TABLE = set_table((0, 1, 2, 3))
+
+
+def write(file: Path, output: Path, correction: Correction) -> dict[str, object]:
+    """The corrected network, under the same name."""
+    content = file.read_bytes()
+    network = network_of(content, where=str(file)).eval()
+    spec = spec_of(content)
+    corrected(network, correction)
+    (output / file.name).write_bytes(to_onnx(network, spec))
+    return asdict(correction)
+
+
+@torch.no_grad()
+def corrected(network: UNet, correction: Correction) -> None:
+    """The network with the correction in its last convolution."""
+    head = network.head
+    biases = torch.tensor(correction.biases)
+    if head.bias is not None:
+        each = head.out_channels // len(biases)  # a class has one channel for each pixel of a coarse one
+        head.weight /= correction.temperature
+        head.bias.copy_(head.bias / correction.temperature + biases.repeat_interleave(each))
+
+
+def spec_of(content: bytes) -> ModelSpec:
+    """The spec in a model's metadata."""
+
+    facts = {item.key: item.value for item in onnx.load_from_string(content).metadata_props}
+    return ModelSpec.from_json(facts[METADATA_KEY], where="model")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""How unet-v1 is trained: its samples, its blends, its calibration, and a run from end to end."""
+
+import importlib
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unclouded.core.bands import NAMES
+from unclouded.core.classes import CLEAR, CLOUD, THICK, class_bits
+from unclouded.core.folds import Member
+from unclouded.patches import Sample
+
+torch = pytest.importorskip("torch")
+
+from unclouded.models.unet import Config, build  # noqa: E402 - after the skip
+from unclouded.predict import load_model  # noqa: E402 - after the skip
+from unclouded.training.export import network_of  # noqa: E402 - after the skip
+
+RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "unet-v1"
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    """The recipe's modules by name; they import each other as scripts in one folder do."""
+    sys.path.insert(0, str(RECIPE))
+    try:
+        yield {name: importlib.import_module(name) for name in MODULES}
+    finally:
+        sys.path.remove(str(RECIPE))
+        for name in MODULES:
+            del sys.modules[name]
+
+
+MODULES = ("dataset", "samples", "train", "blend_labels", "calibrate")
+
+
+def image(side=160, *, gsd=10.0, level="L1C", kind="human", seed=0, dataset=None):
+    """An example of left half ground, right half cloud, whose teacher knows it."""
+    rng = np.random.default_rng(seed)
+    cloud = np.arange(side)[None, :] >= side // 2
+    reflectance = np.where(cloud, 0.6, 0.1) + rng.normal(0, 0.01, (len(NAMES), side, side))
+    sets = np.broadcast_to(np.where(cloud, 1 << THICK, 1 << CLEAR), (side, side))
+    shares = np.broadcast_to(np.stack([~cloud, cloud, cloud & False]), (3, side, side)).astype(np.float32)
+    return dataset.Example(
+        member=Member(id=f"{kind}{seed}", site=f"{kind}{seed}", source="l8biome"),
+        kind=kind,
+        sample=Sample(
+            reflectance=reflectance.astype(np.float32),
+            valid=np.ones((side, side), np.bool_),
+            sets=sets.astype(np.uint8),
+            bands=NAMES,
+            presence=np.ones(len(NAMES), np.bool_),
+            gsd_m=gsd,
+        ),
+        teacher=shares if kind == "taught" else None,
+        trust=np.ones((side, side), np.float32) if kind == "taught" else None,
+        level=level,
+    )
+
+
+@pytest.fixture
+def examples(recipe):
+    make = {"dataset": recipe["dataset"]}
+    return (image(**make), image(seed=1, kind="taught", **make), image(seed=2, kind="overcast", **make))
+
+
+def test_a_step_is_a_function_of_its_number(recipe, examples):
+    pool = {"examples": examples, "seed": 3, "batch": 2, "stretch": 4, "echo": 2}
+    one, other = recipe["samples"].Pool(**pool), recipe["samples"].Pool(**pool)
+    forth = [one.step(number) for number in range(6)]
+    back = [other.step(number) for number in reversed(range(6))]
+    for first, second in zip(forth, reversed(back), strict=True):
+        for a, b in zip(first, second, strict=True):
+            np.testing.assert_array_equal(a.sample.reflectance, b.sample.reflectance)
+            np.testing.assert_array_equal(a.sample.sets, b.sample.sets)
+            np.testing.assert_array_equal(a.teacher, b.teacher)
+    shown = np.stack([item.sample.reflectance for step in forth for item in step])
+    assert len(np.unique(shown.reshape(len(shown), -1), axis=0)) == len(shown)
+
+
+def test_kinds_are_drawn_by_their_shares(recipe, examples):
+    pool = recipe["samples"].Pool(examples=examples, seed=1)
+    shares = recipe["samples"].SHARES
+    wanted = np.array([shares["human"], shares["taught"], shares["overcast"]])
+    np.testing.assert_allclose(pool._chance, wanted / wanted.sum())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_teacher_is_turned_along(recipe, examples, seed):
+    rng = np.random.default_rng(seed)
+    shown = recipe["samples"].retouched(recipe["samples"].drawn(examples[1], rng), rng)
+    known = (shown.trust > 0.99) & (shown.sample.sets > 0)
+    cloud = shown.sample.sets == 1 << THICK
+    sure = np.abs(shown.teacher[1] - 0.5) > 0.45
+    assert (known & sure).any()
+    np.testing.assert_array_equal(shown.teacher[1][known & sure] > 0.5, cloud[known & sure])
+
+
+@pytest.mark.parametrize(("level", "sign"), [("L1C", -1), ("L2A", 1), (None, -1)])
+def test_air_is_taken_from_the_top_of_the_atmosphere_and_given_to_the_surface(recipe, examples, level, sign):
+    sample = examples[0].sample
+    after = recipe["samples"].with_other_air(sample, level, np.random.default_rng(1))
+    change = (after.reflectance - sample.reflectance)[:, :, -1].mean(axis=1)
+    assert (np.sign(change) == sign).all()
+    blue, red, swir = (abs(change[NAMES.index(name)]) for name in ("B02", "B04", "B11"))
+    assert blue > 2 * red > 20 * swir
+
+
+def test_coarser_bands_keep_their_means_and_the_visible_ones_their_detail(recipe, examples):
+    sample = examples[0].sample
+    after = recipe["samples"].with_coarser_bands(sample, np.random.default_rng(0))
+    np.testing.assert_allclose(
+        after.reflectance.mean(axis=(1, 2)), sample.reflectance.mean(axis=(1, 2)), rtol=1e-4
+    )
+    for name in ("B02", "B03", "B04"):
+        at = NAMES.index(name)
+        np.testing.assert_array_equal(after.reflectance[at], sample.reflectance[at])
+    assert not np.array_equal(after.reflectance, sample.reflectance)
+
+
+def test_blends_show_either_image_and_nothing_that_neither_saw(recipe):
+    blend = recipe["blend_labels"]
+    first, second = (image(blend.SIZE, seed=seed, dataset=recipe["dataset"]).sample for seed in (1, 2))
+    first.valid[:50], second.valid[:20] = False, False
+    share = blend.seam(np.random.default_rng(0))
+    assert ((share >= 0) & (share <= 1)).all()
+    presence = np.array([name in {"B02", "B03", "B04", "B08"} for name in NAMES])
+    found = blend.blended(first, second, presence, share)
+    assert not found.valid[:20].any()
+    assert found.valid[20:].all()
+    assert not found.reflectance[~presence].any()
+    np.testing.assert_allclose(
+        found.reflectance[presence, 20:50], second.reflectance[presence, 20:50], rtol=1e-6
+    )
+    low = np.minimum(first.reflectance, second.reflectance)[presence, 50:] - 1e-6
+    high = np.maximum(first.reflectance, second.reflectance)[presence, 50:] + 1e-6
+    assert ((found.reflectance[presence, 50:] >= low) & (found.reflectance[presence, 50:] <= high)).all()
+
+
+def test_calibration_finds_the_temperature_and_biases_that_were_applied(recipe):
+    rng = np.random.default_rng(0)
+    true = torch.from_numpy(rng.normal(0, 2, (40_000, 4)).astype(np.float32))
+    labels = torch.distributions.Categorical(logits=true).sample()
+    biases = torch.tensor([0.0, 0.5, -0.3, 0.8])
+    answers = recipe["calibrate"].Answers(
+        fold="fold0", source="x", logits=(true - biases) * 3, sets=(1 << labels).to(torch.uint8)
+    )
+    found = recipe["calibrate"].fitted([answers])
+    assert found.temperature == pytest.approx(3, rel=0.05)
+    np.testing.assert_allclose(found.biases, biases, atol=0.06)
+    assert found.after < found.before
+
+
+def test_a_correction_lies_in_the_last_convolution(recipe):
+    torch.manual_seed(0)
+    network = build(Config(widths=(8, 16), depths=(1, 1))).eval()
+    values, presence = torch.rand(1, 13, 16, 16), torch.ones(1, 13)
+    with torch.no_grad():
+        before = network(values, presence)
+        biases = (0.0, 0.2, -0.1, 0.4)
+        recipe["calibrate"].corrected(
+            network, recipe["calibrate"].Correction(temperature=1.7, biases=biases, before=1.0, after=0.5)
+        )
+        after = network(values, presence)
+    torch.testing.assert_close(after, before / 1.7 + torch.tensor(biases)[:, None, None])
+
+
+def test_a_run_ends_in_a_model_that_opens_and_can_be_calibrated(recipe, examples, tmp_path):
+    options = Namespace(
+        seed=1, batch=2, echo=2, steps=3, precision="32", threads=1, workers=0, resume=False,
+        output=tmp_path, fold="fold0", without=[],
+    )  # fmt: skip
+    recipe["train"].train(examples, options)
+    file = tmp_path / "fold0.onnx"
+    spec = load_model(file).spec
+    assert spec.bands == NAMES
+    assert set(NAMES) - set(spec.optional_bands) == {"B02", "B03", "B04"}
+    network = network_of(file.read_bytes(), where="x").eval()
+    answers = recipe["calibrate"].answered(network, examples[0], "fold0")
+    assert len(answers.sets) == len(answers.logits) > 0
+    assert set(answers.sets.tolist()) <= {1 << CLEAR, *(1 << c for c in CLOUD), class_bits(CLOUD)}
+    told = recipe["calibrate"].write(file, tmp_path, recipe["calibrate"].fitted([answers]))
+    assert told["after"] <= told["before"]
+    assert load_model(file).spec == spec
