@@ -66,6 +66,7 @@ def test_python_runs(demo, tmp_path):
     grid = Grid(height=9, width=9, transform=Affine.scale(100, -100), crs="EPSG:32632")
     codes = np.zeros((9, 9), np.uint8)
     codes[4, 4] = 1
+    assert found["mask_with_margin"](product, tmp_path).is_file()
     assert found["with_margin"](codes, grid).sum() == 13  # a disc of two pixels
     (truth,) = demo.glob("*_truth.tif")
     fields = (

@@ -95,13 +95,13 @@ class Refinement:
     def without_effect(self, pixel_size: float) -> tuple[str, ...]:
         """Of what is asked for, the lengths and areas that a grid of this spacing (m) is too coarse for."""
         found = [
-            f"{what} {rule.name}={rule.radius_m:g}m has no effect on pixels of {pixel_size:g} m"
+            f"{what} {rule.name}={rule.radius_m:g}m has no effect on pixels of {pixel_size:.4g} m"
             for what, rules in (("closing", self.closing), ("buffer", self.buffer))
             for rule in rules
             if rule.radius_m < pixel_size
         ]
         if 0 < self.min_area_m2 <= pixel_size**2:
-            found.append(f"areas below {self.min_area_m2:g} m2: none on pixels of {pixel_size:g} m")
+            found.append(f"areas below {self.min_area_m2:g} m2: none on pixels of {pixel_size:.4g} m")
         return tuple(found)
 
     def check_classes(self, known: AbstractSet[int], *, where: str) -> None:
