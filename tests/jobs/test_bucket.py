@@ -127,6 +127,20 @@ def test_a_run_that_was_killed_goes_on_from_what_the_store_has(scenes, store):
     assert json.loads(store.get("masks/out/run.json"))["counts"] == {"done": 12, "failed": 0}
 
 
+@pytest.mark.slow
+def test_workers_fetch_and_put_by_themselves(scenes, store):
+    pytest.importorskip("distributed")
+    sources = upload(store, scenes(3))
+    words = [sys.executable, "-m", "unclouded", "mask", *sources, "-o", "s3://masks/out", "-q"]
+    done = subprocess.run(
+        [*words, "--workers", "2"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("s3://masks/out/scene_000_mask.tif  clear ")
+    assert json.loads(store.get("masks/out/run.json"))["counts"] == {"done": 3, "failed": 0}
+    assert not [key for key in store.keys("masks") if "/." in key]
+
+
 def test_what_is_not_there_fails_alone(scenes, store):
     sources = upload(store, scenes(1))
     report = mask(["s3://archive/in/gone.tif", *sources], "s3://masks", FAST)

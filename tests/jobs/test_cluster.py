@@ -19,6 +19,7 @@ from unclouded.core.errors import InputError, OptionError, OutputError, ServiceE
 from unclouded.jobs import MaskOptions, RunOptions, mask
 from unclouded.jobs._resume import Item
 from unclouded.jobs._task import Task
+from unclouded.testing.services import LoopbackService
 
 distributed = pytest.importorskip("distributed")
 _cluster = pytest.importorskip("unclouded.jobs._cluster")
@@ -142,6 +143,34 @@ def test_workers_of_this_machine_give_the_same(scenes, tmp_path):
     for scene in report.scenes:
         with rasterio.open(tmp_path / "there" / scene.masked.mask.name) as dataset:
             np.testing.assert_array_equal(codes(scene), dataset.read(1))
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_the_workers_too_and_leaves_whole_scenes(scenes, tmp_path):
+    sources, out = scenes(200, side=200), tmp_path / "out"
+    words = [sys.executable, "-m", "unclouded", "mask", *map(str, sources), "-o", str(out), "-q"]
+    started = subprocess.Popen(
+        [*words, "--workers", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+    )
+    with started as running:
+        wait_for(lambda: list(out.glob("*_mask.tif")))
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does it: to the workers as well
+        _, said = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 130
+    assert said.strip() == "unclouded: interrupted"
+    made = {path.name for path in out.glob("*_mask.tif")}
+    assert 0 < len(made) < len(sources)
+    few = [source for source in sources if f"{source.stem}_mask.tif" in made]
+    assert {scene.state for scene in mask(few, out).scenes} == {"skipped"}
+    assert hidden(out) == []
+
+
+def test_another_program_at_the_address_is_no_scheduler(scenes, tmp_path, monkeypatch):
+    monkeypatch.setattr(_cluster, "CONNECT_S", 0.3)
+    with LoopbackService() as service:
+        address = service.url.replace("http", "tcp")
+        with pytest.raises(ServiceError, match=r"expected a Dask scheduler, found another program"):
+            mask(scenes(1), tmp_path / "out", FAST, run=RunOptions(cluster=address))
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ store. This module needs the extra `cluster`.
 
 import logging
 import os
+import signal
 import socket
 import warnings
 from collections.abc import Iterator, Mapping
@@ -69,7 +70,7 @@ def local(workers: int, progress: Progress) -> Iterator["Cluster"]:
             raise ServiceError(f"{where}: cannot be started: {err}; ask for fewer, or for none") from err
         stack.enter_context(cluster)
         client = stack.enter_context(_connected(cluster, where=where))
-        client.register_plugin(SharedCores(workers))
+        client.register_plugin(OneOfMany(workers))
         yield Cluster(client, where=where, progress=progress)
 
 
@@ -155,11 +156,11 @@ def _scratch() -> Path | None:
 
 
 def _check_reached(address: str) -> None:
-    """Pass where somebody listens: Dask's client, when it fails, leaves threads behind.
+    """Pass where a scheduler listens: Dask's client waits for long, and when it fails leaves threads behind.
 
     Raises:
         OptionError: no address.
-        ServiceError: nobody listens there.
+        ServiceError: nobody listens there, or another program.
     """
     parts = urlsplit(address)
     try:
@@ -169,12 +170,25 @@ def _check_reached(address: str) -> None:
     if parts.scheme not in {"tcp", "tls"} or not host or not port:
         raise OptionError("cluster: expected the address of a Dask scheduler, tcp://HOST:PORT")
     try:
-        socket.create_connection((host, port), timeout=CONNECT_S).close()
+        with socket.create_connection((host, port), timeout=CONNECT_S) as connection:
+            greeted = parts.scheme == "tls" or _greets(connection)
     except OSError as err:
         raise ServiceError(
             f"cluster {address}: expected a Dask scheduler, found nobody ({err.strerror or err}); "
             "check the address, and that it runs"
         ) from err
+    if not greeted:
+        raise ServiceError(
+            f"cluster {address}: expected a Dask scheduler, found another program; check the address"
+        )
+
+
+def _greets(connection: socket.socket) -> bool:
+    """Whether the other side speaks first, as Dask does (distributed.comm.core, on_connection)."""
+    try:
+        return bool(connection.recv(1))
+    except TimeoutError:
+        return False
 
 
 @contextmanager
@@ -242,16 +256,20 @@ def _check_same(package: str, ours: str, theirs: str, who: str) -> None:
         )
 
 
-class SharedCores(WorkerPlugin):
-    """Gives each worker of this machine its share of the cores, also one that was started again."""
+class OneOfMany(WorkerPlugin):
+    """What each worker of this machine is told, also one that was started again."""
 
-    name = "unclouded-cores"
+    name = "unclouded-one-of-many"
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
 
     def setup(self, worker: Any) -> None:
-        """Threads that are started from now on stay on the share."""
+        """Leave Ctrl-C to the process that started it, and keep to a share of the cores.
+
+        Threads that are started from now on stay on the share.
+        """
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         if not hasattr(os, "sched_setaffinity"):  # Linux alone has it
             return
         cores = sorted(os.sched_getaffinity(0))
