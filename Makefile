@@ -7,11 +7,13 @@ DEMO_BIN := .venv-demo/bin
 DATA ?= $(or $(UNCLOUDED_DATA),../shared/data)
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+PEERS := 'ukis-csmask[cpu]==1.0.0' s2cloudless==1.7.3 omnicloudmask==1.8.1
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench gallery check clean
+.PHONY: help demo test lint format bench bench-peers gallery check clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 .venv/.ready: pyproject.toml constraints.txt | python
 	$(PYTHON) -m venv .venv
@@ -43,8 +45,17 @@ format: .venv/.ready ## bring the code into the house's form
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-bench: .venv/.ready ## measure speed as ratios, on this machine
+bench: .venv/.ready ## measure speed as ratios, on this machine: PRODUCT=folder of a full tile, else it is made
 	$(BIN)/python benchmarks/dense_patchcnn.py
+	$(BIN)/python benchmarks/full_tile.py $(if $(PRODUCT),--product $(PRODUCT))
+
+.venv-peers/.ready: | python
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check $(PEERS)
+	@touch $@
+
+bench-peers: .venv/.ready .venv-peers/.ready ## our network beside those of other tools, installed apart
+	$(BIN)/python benchmarks/peers.py --python .venv-peers/bin/python
 
 gallery: .venv/.ready ## contact sheets of every real scene: DATA=folder MODEL=name or file
 	$(BIN)/python benchmarks/gallery.py --data $(DATA) $(if $(MODEL),--model $(MODEL)) -o build/gallery
@@ -55,4 +66,4 @@ check: .venv/.ready ## what is slow and seldom: full-size tests, the wheel, othe
 	sh tools/check_pythons.sh
 
 clean: ## remove what the targets made
-	rm -rf .venv .venv-demo demo dist build
+	rm -rf .venv .venv-demo .venv-peers demo dist build
