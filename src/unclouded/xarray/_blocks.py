@@ -62,22 +62,22 @@ def mask_block(masking: Masking, values: Sequence[Sequence[npt.NDArray[np.generi
     """
     model = _model(masking.model)
     out = np.empty((len(values), *place.own.shape), np.uint8)
+    seen = InputStatistics(bands=model.spec.bands)
     for position, bands in enumerate(values):
         numbers = masking.numbers[place.first_date + position]
         scene = scene_of(numbers, bands, place.given)
-        seen = InputStatistics(bands=model.spec.bands)
         for prediction in predict(scene, model, masking.windowing, region=place.own):
             rows, cols = _inside(prediction.window, place.own)
             out[position, rows, cols] = prediction.codes
             seen.add(prediction.reading.reflectance, prediction.reading.valid, prediction.presence)
-        _warn(seen, is_whole=place.own.shape == numbers.grid.shape)
+    _warn(seen, is_whole=place.own.shape == masking.numbers[0].grid.shape)
     return out
 
 
 def _warn(seen: InputStatistics, *, is_whole: bool) -> None:
-    """Say what looks wrong with the numbers; of a part of a scene only what no landscape explains.
+    """Say what looks wrong with the numbers of all dates; of a part of them only what no landscape explains.
 
-    All of a block may be dark water or bright cloud.
+    All of a block may be dark water or bright cloud, and so may a date.
     """
     for line in seen.warnings():
         if is_whole or line.startswith(UNSCALED):
