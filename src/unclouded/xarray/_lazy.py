@@ -1,4 +1,4 @@
-"""Blocks with a halo, in dask: five tasks a block and no copy of anything but rims.
+"""Blocks with a halo, in dask: five tasks a block, and rims alone travel (docs/decisions/0014).
 
 Rows first, then columns: a block hands its uppermost and lowest rows to its neighbours, and what came of
 that its outermost columns. So corners come along, and each neighbour is asked for thin strips alone.
