@@ -109,9 +109,7 @@ def footprint(grid: Grid) -> dict[str, Any]:
         shares = (step / _STEPS for step in range(_STEPS))
         ring += [_on_map(grid, x + (to_x - x) * share, y + (to_y - y) * share) for share in shares]
     polygon = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
-    geometry: dict[str, Any] = transform_geom(
-        grid.crs, "EPSG:4326", polygon, antimeridian_cutting=True, precision=_DECIMALS
-    )
+    geometry: dict[str, Any] = transform_geom(grid.crs, "EPSG:4326", polygon, precision=_DECIMALS)
     return geometry
 
 
