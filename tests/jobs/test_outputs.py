@@ -77,6 +77,31 @@ def test_a_part_is_refined_as_in_the_whole(product, tmp_path):
     assert len(np.unique(cut)) > 1
 
 
+def test_an_area_is_refined_as_in_the_whole_and_255_around(product, tmp_path):
+    whole = masked(product, tmp_path / "whole", refinement=CLOUD_ONLY)
+    codes, _ = read(whole.mask)
+    t = grid_of(whole.mask).transform
+    corners = [(t.c + 20 * col, t.f - 20 * row) for col, row in ((30, 20), (70, 35), (45, 80), (30, 20))]
+    area = json.dumps(
+        {
+            "type": "Polygon",
+            "crs": {"type": "name", "properties": {"name": "EPSG:32632"}},
+            "coordinates": [corners],
+        }
+    )
+    scene = masked(product, tmp_path / "part", refinement=CLOUD_ONLY, area=area, probabilities=True)
+    cut, _ = read(scene.mask)
+    percent, _ = read(scene.probabilities)
+    here = grid_of(scene.mask).transform
+    top, left = round((t.f - here.f) / 20), round((here.c - t.c) / 20)
+    around = codes[top : top + cut.shape[0], left : left + cut.shape[1]]
+    inside = cut != NODATA
+    np.testing.assert_array_equal(cut[inside], around[inside])
+    assert 0.3 < inside.mean() < 0.7
+    assert ((percent == NODATA).all(axis=0) >= ~inside).all()
+    assert scene.shares["cloud"] == pytest.approx((cut == 1).sum() / inside.sum())
+
+
 def test_probabilities_are_those_of_the_codes(product, tmp_path):
     scene = masked(product, tmp_path, probabilities=True)
     percent, tags = read(scene.probabilities)
