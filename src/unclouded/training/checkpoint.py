@@ -10,10 +10,10 @@ from torch import nn
 
 from unclouded.core import registry
 from unclouded.core.errors import ModelError, OptionError, OutputError
-from unclouded.models import patchcnn, unet
+from unclouded.models import patchcnn, smp, unet
 
 FORMAT = 1
-Network = patchcnn.PatchCnn | unet.UNet
+Network = patchcnn.PatchCnn | unet.UNet | smp.SmpNet
 
 
 def name_of(network: nn.Module) -> str:

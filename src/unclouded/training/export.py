@@ -15,10 +15,12 @@ from torch import Tensor, nn
 from unclouded.core.errors import ModelError
 from unclouded.core.spec import METADATA_KEY, ModelSpec
 from unclouded.models.patchcnn import LEAKY_SLOPE, PatchCnn
+from unclouded.models.smp import SmpNet
 from unclouded.models.unet import Config as UNetConfig
 from unclouded.models.unet import UNet
 from unclouded.training._dense import ConvLayer, PatchWeights, dense_model, patch_model
 from unclouded.training._graph import INPUT, PRESENCE
+from unclouded.training._smp_graph import smp_model
 from unclouded.training._unet_graph import unet_model, unet_of
 
 TOLERANCE = 1e-5
@@ -28,7 +30,7 @@ NETWORK_KEY = "unclouded_network"
 """Metadata key of the options of the network that a file was exported from."""
 
 Floats = npt.NDArray[np.float32]
-Network = PatchCnn | UNet
+Network = PatchCnn | UNet | SmpNet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,9 @@ def to_onnx(network: Network, spec: ModelSpec) -> bytes:
     if isinstance(network, UNet):
         model = unet_model(network, optional=bool(spec.optional_bands))
         facts = {METADATA_KEY: spec.to_json(), NETWORK_KEY: json.dumps(asdict(network.config))}
+    elif isinstance(network, SmpNet):
+        model = smp_model(network, optional=bool(spec.optional_bands))
+        facts = {METADATA_KEY: spec.to_json()}
     else:
         model = dense_model(weights_of(network))
         facts = {METADATA_KEY: spec.to_json()}
@@ -119,12 +124,12 @@ def compare_with_torch(file: bytes, network: Network, scenes: Sequence[Floats]) 
 
 def noise_for(network: Network, *, seed: int = 0, strides: int = 2) -> list[Floats]:
     """Two scenes (band, y, x) of noise over the range of reflectance, a few strides or patches a side."""
-    config = network.config
-    least = config.stride_px if isinstance(config, UNetConfig) else config.patch
-    side = strides * least + 5
-    if isinstance(config, UNetConfig):
-        side -= side % least
-    noise = np.random.default_rng(seed).uniform(0, 1, (2, len(config.bands), side, side))
+    if isinstance(network, PatchCnn):
+        side = strides * network.config.patch + 5
+    else:
+        stride = network.config.stride_px
+        side = (strides * stride + 5) // stride * stride
+    noise = np.random.default_rng(seed).uniform(0, 1, (2, len(network.config.bands), side, side))
     return list(noise.astype(np.float32))
 
 
@@ -132,9 +137,9 @@ def _pairs(
     session: ort.InferenceSession, network: Network, scenes: Sequence[Floats]
 ) -> Iterator[tuple[Floats, Floats]]:
     """Probabilities (…, class, y, x) of the file and of the network, scene by scene."""
-    if isinstance(network, UNet):
-        return _unet_pairs(session, network, scenes)
-    return _patchcnn_pairs(session, network, scenes)
+    if isinstance(network, PatchCnn):
+        return _patchcnn_pairs(session, network, scenes)
+    return _unet_pairs(session, network, scenes)
 
 
 def _patchcnn_pairs(
@@ -145,7 +150,7 @@ def _patchcnn_pairs(
 
 
 def _unet_pairs(
-    session: ort.InferenceSession, network: UNet, scenes: Sequence[Floats]
+    session: ort.InferenceSession, network: UNet | SmpNet, scenes: Sequence[Floats]
 ) -> Iterator[tuple[Floats, Floats]]:
     names = {item.name for item in session.get_inputs()}
     every = np.ones((1, len(network.config.bands)), np.float32)
@@ -166,7 +171,7 @@ def trimmed(scene: Floats, stride: int) -> Floats:
 
 
 @torch.no_grad()
-def unet_probabilities(network: UNet, reflectance: Floats, presence: Floats) -> Floats:
+def unet_probabilities(network: UNet | SmpNet, reflectance: Floats, presence: Floats) -> Floats:
     """Probabilities (n, class, y, x) of reflectance (n, band, y, x) and presence (n, band)."""
     network.eval()
     logits = network(torch.from_numpy(reflectance), torch.from_numpy(presence))
@@ -185,12 +190,14 @@ def patchwise(network: PatchCnn, scene: Floats) -> Floats:
 
 def _check_spec(network: Network, spec: ModelSpec) -> None:
     config = network.config
-    if isinstance(config, UNetConfig):
-        expected: tuple[object, ...] = (config.bands, 0, config.halo_px, config.classes, config.stride_px)
-        found: tuple[object, ...] = (spec.bands, spec.margin_px, spec.halo_px, spec.classes, spec.stride_px)
-    else:
+    expected: tuple[object, ...]
+    found: tuple[object, ...]
+    if isinstance(network, PatchCnn):
         expected = (config.bands, config.halo_px, config.halo_px, 2, 1)
         found = (spec.bands, spec.margin_px, spec.halo_px, len(spec.classes), spec.stride_px)
+    else:
+        expected = (config.bands, 0, config.halo_px, network.config.classes, network.config.stride_px)
+        found = (spec.bands, spec.margin_px, spec.halo_px, spec.classes, spec.stride_px)
     if expected != found:
         raise ModelError(
             f"model {spec.name}: expected a spec with bands, margin, halo, classes and stride {expected}, "

@@ -13,7 +13,7 @@ from unclouded.core.bands import missing
 from unclouded.core.classes import CLASSES
 from unclouded.core.errors import BandError, InputError, LabelError, OptionError, OutputError
 from unclouded.core.spec import ModelSpec
-from unclouded.models import patchcnn, unet
+from unclouded.models import patchcnn, smp, unet
 from unclouded.patches import (
     LabelledScene,
     MemoryStore,
@@ -231,7 +231,7 @@ def _patchcnn_facts(config: patchcnn.Config) -> dict[str, Any]:
     }
 
 
-def _unet_facts(network: unet.UNet) -> dict[str, Any]:
+def _unet_facts(network: unet.UNet | smp.SmpNet) -> dict[str, Any]:
     config = network.config
     binary = len(config.classes) == 2
     return {
