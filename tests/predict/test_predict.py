@@ -34,15 +34,16 @@ def shown(scene, model, windowing, region=None):
     halo=st.integers(0, 7),
     threads=st.integers(1, 4),
     alone=st.booleans(),
+    overlap=st.booleans(),
     block_rows=st.integers(1, 40),
     ahead=st.integers(0, 4),
 )
 def test_how_the_work_is_shared_out_does_not_show(
-    array_scene, box_model, shape, size, wide, halo, threads, alone, block_rows, ahead
+    array_scene, box_model, shape, size, wide, halo, threads, alone, overlap, block_rows, ahead
 ):
     scene, model = array_scene(*shape), box_model(halo)
     plain = Windowing(size=size, wide=wide)
-    shared = replace(plain, threads=threads, alone=alone, block_rows=block_rows, ahead=ahead)
+    shared = replace(plain, threads=threads, alone=alone, overlap=overlap, block_rows=block_rows, ahead=ahead)
     for one, other in zip(shown(scene, model, plain), shown(scene, model, shared), strict=True):
         np.testing.assert_array_equal(one, other)
 

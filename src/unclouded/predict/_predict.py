@@ -17,7 +17,7 @@ from unclouded.predict._model import Model
 from unclouded.predict._reading import as_trained
 from unclouded.predict._runner import Runner
 from unclouded.predict._slabs import Decoding, Slab, decoded
-from unclouded.predict._windows import Windowing, inputs_of, strips_of, windows_of
+from unclouded.predict._windows import Windowing, input_shape, lay_inputs, strips_of, windows_of
 from unclouded.scene import Reading, Scene
 
 
@@ -76,7 +76,7 @@ def predict(
                 del slabs
                 # given out only now: these ran while the rows below were decoded
                 before.extend(running)
-                count = len(before) if windowing.alone else len(before) - len(running)
+                count = len(before) - len(running) if windowing.overlap else len(before)
                 del running
                 yield from _results(before, count)
             yield from _results(before, len(before))
@@ -231,8 +231,11 @@ def _run(
     """Windows of one shape through the network; those of which nothing was seen are left out."""
     own = {window: _own(window, slabs) for window in windows}
     seen = [window for window in windows if own[window].valid.any()]
-    batch = [inputs_of(window, slabs, shape, runner.spec, windowing.edge) for window in seen]
-    found = dict(zip(seen, runner.run(batch, windows[0].shape), strict=True))
+    halo, edge = runner.spec.halo_px, windowing.edge
+    with runner.arrays(input_shape(windows[0], runner.spec), len(seen)) as batch:
+        for window, values in zip(seen, batch, strict=True):
+            lay_inputs(values, window, slabs, shape, halo=halo, edge=edge)
+        found = dict(zip(seen, runner.run(batch, windows[0].shape), strict=True))
     return [_prediction(window, found.get(window), own[window], runner) for window in windows]
 
 

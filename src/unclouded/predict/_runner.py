@@ -1,6 +1,7 @@
 """Windows through a session: as many at a time as the device takes, fewer where its memory runs out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,8 +23,28 @@ class Runner:
     most: int = field(init=False)
     """Windows at a time; halved each time that the device's memory runs out, and kept so."""
 
+    spare: list[npt.NDArray[np.float32]] = field(default_factory=list, repr=False)
+    """Arrays for inputs that nobody uses: made anew for each window, the system clears them each time."""
+
     def __post_init__(self) -> None:
         self.most = max(1, self.session.batch)
+
+    @contextmanager
+    def arrays(self, shape: tuple[int, int, int], count: int) -> Iterator[list[npt.NDArray[np.float32]]]:
+        """So many arrays to lay inputs into, of whatever content, for one caller."""
+        taken = [self._array(shape) for _ in range(count)]
+        try:
+            yield taken
+        finally:
+            self.spare.extend(taken)
+
+    def _array(self, shape: tuple[int, int, int]) -> npt.NDArray[np.float32]:
+        """A spare one if it fits; one that does not is given up."""
+        try:
+            found = self.spare.pop()
+        except IndexError:
+            return np.empty(shape, np.float32)
+        return found if found.shape == shape else np.empty(shape, np.float32)
 
     def run(
         self, inputs: Sequence[npt.NDArray[np.float32]], shape: tuple[int, int]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 from unclouded.core.errors import OptionError
@@ -11,14 +11,15 @@ from unclouded.predict._windows import Edge, Windowing
 
 DEFAULT_MEMORY = 1_400_000_000
 """Bytes that a run may take unless told otherwise."""
-BASE_BYTES = 230_000_000
+BASE_BYTES = 240_000_000
 """The interpreter with numpy, GDAL and a runtime, a small picture and what is being written."""
-CACHE_SHARE = 0.15
-"""Of the memory, for GDAL's decoded blocks: two rows of tiles of 13 bands take 140 MB at 20 m, 280 at 10."""
-CACHE_BYTES = (48_000_000, 512_000_000)
-"""Least and most of it."""
-SLACK = 1.1
-"""What the heap holds of memory that was given back: up to a tenth more was resident than is counted here."""
+CACHE_BYTES_COLUMN = 27_000
+"""GDAL's decoded blocks a column of the grid: two rows of tiles of 13 bands are 140 MB at 20 m, 280 at 10."""
+CACHE_SHARE, CACHE_FROM, LEAST_CACHE = 0.3, 400_000_000, 48_000_000
+"""What they may take: so much of the memory above so many bytes, and no less than that. With less than they
+want, some are decoded twice; in little memory that costs less than small windows do."""
+SLACK = 1.15
+"""What the heap holds of memory that was given back: up to a seventh more was resident than is counted here."""
 RESAMPLING_BYTES_PX = 40
 """Arrays that one band's rows pass through on their way to the mask's grid, a pixel."""
 RUN_BYTES_PX = {"dense": 1100, "strided": 150}
@@ -29,8 +30,9 @@ BLOCK_PX = 700_000
 MOST_PX = {"dense": 120_000, "strided": 1_500_000}
 """Of a window with its halo: larger ones fall out of the processor's caches (patchcnn: 2.0 s a Mpx at 256 px
 a side, 2.3 at 768, 3.9 at 512 x 2048)."""
-WAITING = 1.25
-"""What one window at a time costs in cores that wait."""
+WAITING = {"overlap": 1.0, "strip": 1.05, "alone": 1.25}
+"""What it costs in cores that wait: to decode a few blocks of the next strip only while windows run; to run
+them one at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +65,7 @@ def windowing_for(task: Task, memory: int = DEFAULT_MEMORY) -> Windowing:
     Raises:
         OptionError: less memory than the smallest windows take; the message says how much they do.
     """
-    choices = (replace(choice, cache_bytes=cache_bytes(memory)) for choice in _choices(task))
-    fitting = [choice for choice in choices if bytes_of(task, choice) <= memory]
+    fitting = [choice for choice in _choices(task, memory) if bytes_of(task, choice) <= memory]
     if not fitting:
         least = least_memory(task)
         raise OptionError(
@@ -81,16 +82,13 @@ def windowing_of_size(task: Task, size: int, memory: int = DEFAULT_MEMORY) -> Wi
     Raises:
         OptionError: they take more memory, or are off the network's lattice; the message says how much.
     """
-    choices = [
-        replace(choice, cache_bytes=cache_bytes(memory))
-        for choice in (_windowing(task, size, alone=False), _windowing(task, size, alone=True))
-    ]
+    choices = [_windowing(task, size, memory, mode=mode) for mode in WAITING]
     choices[0].check(task.spec)
     for choice in choices:
         if bytes_of(task, choice) <= memory:
             return choice
     raise OptionError(
-        f"memory limit: expected at least {math.ceil(bytes_of(task, choices[1]) / 1e6)} MB for windows of "
+        f"memory limit: expected at least {math.ceil(bytes_of(task, choices[-1]) / 1e6)} MB for windows of "
         f"{size} px, found {memory // 10**6} MB; raise --max-memory, or leave --window-px out"
     )
 
@@ -100,22 +98,22 @@ def least_memory(task: Task) -> int:
     low, high = BASE_BYTES, 1 << 50
     while high - low > 1_000_000:
         middle = (low + high) // 2
-        cache = cache_bytes(middle)
-        fits = any(bytes_of(task, replace(choice, cache_bytes=cache)) <= middle for choice in _choices(task))
+        fits = any(bytes_of(task, choice) <= middle for choice in _choices(task, middle))
         low, high = (low, middle) if fits else (middle, high)
     return high
 
 
-def cache_bytes(memory: int) -> int:
+def cache_bytes(task: Task, memory: int) -> int:
     """GDAL's share of so much memory."""
-    return int(min(max(memory * CACHE_SHARE, CACHE_BYTES[0]), CACHE_BYTES[1]))
+    wanted = CACHE_BYTES_COLUMN * task.shape[1]
+    return int(max(LEAST_CACHE, min(wanted, CACHE_SHARE * (memory - CACHE_FROM))))
 
 
 def bytes_of(task: Task, windowing: Windowing) -> int:
     """What a run takes at its peak: two strips with the halo, blocks in the making, windows that run."""
     height, width = task.shape
     halo, bands, classes = task.spec.halo_px, len(task.spec.bands), len(task.spec.classes)
-    strips = 1 if windowing.alone else 2
+    strips = 2 if windowing.overlap else 1
     rows = min(height, strips * windowing.size + 2 * halo + (windowing.ahead + 1) * windowing.block_rows)
     held = rows * width * (4 * bands + 1)
     results = strips * min(windowing.size, height) * width * (4 * classes + 2)
@@ -137,28 +135,38 @@ def work_of(task: Task, windowing: Windowing) -> int:
 
 
 def _cost(task: Task, windowing: Windowing) -> float:
-    return work_of(task, windowing) * (WAITING if windowing.alone and task.threads > 1 else 1.0)
+    waiting = WAITING[_mode(windowing)] if task.threads > 1 else 1.0
+    return work_of(task, windowing) * waiting
 
 
-def _choices(task: Task) -> Iterator[Windowing]:
+def _mode(windowing: Windowing) -> str:
+    if windowing.overlap:
+        return "overlap"
+    return "alone" if windowing.alone else "strip"
+
+
+def _choices(task: Task, memory: int) -> Iterator[Windowing]:
     """Windows that divide the scene evenly, so that none at its far ends is a sliver."""
     stride, halo = task.spec.stride_px, task.spec.halo_px
     sizes = sorted({_fitted(side, count, stride) for side in task.shape for count in _counts(side)})
-    for alone, size, wide in product((False, True), sizes, (1, 2, 3, 4)):
+    for mode, size, wide in product(WAITING, sizes, (1, 2, 3, 4)):
         if (size + 2 * halo) * (size * wide + 2 * halo) <= max(MOST_PX[task.kind], (stride + 2 * halo) ** 2):
-            yield _windowing(task, size, wide=wide, alone=alone)
+            yield _windowing(task, size, memory, wide=wide, mode=mode)
 
 
-def _windowing(task: Task, size: int, *, wide: int = 1, alone: bool) -> Windowing:
+def _windowing(task: Task, size: int, memory: int, *, wide: int = 1, mode: str) -> Windowing:
     rows = max(16, min(256, BLOCK_PX // task.shape[1]))
+    alone = mode == "alone"
     return Windowing(
         size=size,
         wide=wide,
         edge=task.edge,
         threads=task.threads,
+        overlap=mode == "overlap",
         alone=alone,
         block_rows=max(16, rows // 4) if alone else rows,
         ahead=1 if alone else 2,
+        cache_bytes=cache_bytes(task, memory),
     )
 
 

@@ -28,8 +28,11 @@ class Windowing:
     original study had it."""
     threads: int = 1
     """Bands decoded at the same time, and windows run at the same time."""
+    overlap: bool = True
+    """While the windows of a strip run, all rows of the next are decoded; if not, some blocks only: memory
+    for one strip in place of two."""
     alone: bool = False
-    """One window at a time, and the next rows asked for only when a strip is done: half the memory."""
+    """One window at a time."""
     block_rows: int = 256
     """Rows of the mask for which bands are decoded at a time."""
     ahead: int = 2
@@ -79,10 +82,22 @@ def windows_of(strip: Window, width: int) -> Iterator[Window]:
         )
 
 
-def inputs_of(
-    window: Window, slabs: Sequence[Slab], shape: tuple[int, int], spec: ModelSpec, edge: Edge
-) -> npt.NDArray[np.float32]:
-    """What the network is given for a window: (band, y, x), the halo around it.
+def input_shape(window: Window, spec: ModelSpec) -> tuple[int, int, int]:
+    """(band, y, x) of what the network is given for a window."""
+    rows, cols = (max(side, spec.min_size_px) for side in window.grown(spec.halo_px).shape)
+    return len(spec.bands), rows + -rows % spec.stride_px, cols + -cols % spec.stride_px
+
+
+def lay_inputs(
+    values: npt.NDArray[np.float32],
+    window: Window,
+    slabs: Sequence[Slab],
+    shape: tuple[int, int],
+    *,
+    halo: int,
+    edge: Edge,
+) -> None:
+    """Write what the network is given for a window into an array of `input_shape`: the halo around it.
 
     Past the scene's edge lies the scene mirrored or zero. A window smaller than the network's least input, or
     off its stride, is filled with zeros at its far ends: the halo keeps them out of every pixel given back.
@@ -91,15 +106,13 @@ def inputs_of(
         slabs: rows that hold the window and its halo, as far as the scene goes.
         shape: of the scene, px.
     """
-    grown = window.grown(spec.halo_px)
+    grown = window.grown(halo)
     inner = grown.clipped(shape)
-    rows, cols = (max(side, spec.min_size_px) for side in grown.shape)
-    full = (rows + -rows % spec.stride_px, cols + -cols % spec.stride_px)
-    values = np.zeros((len(spec.bands), *full), np.float32)
+    if edge == "zero" or values.shape[1:] != grown.shape:
+        values.fill(0)
     _lay(values, grown, inner, slabs)
     if edge == "reflect":
         _mirror(values, grown, inner, shape)
-    return values
 
 
 def _lay(values: npt.NDArray[np.float32], grown: Window, inner: Window, slabs: Sequence[Slab]) -> None:
