@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unclouded.core.errors import ModelError, OptionError
+from unclouded.core.errors import ModelError, OptionError, OutputError
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
@@ -231,3 +231,37 @@ def test_f1_is_undefined_where_a_class_is_nowhere():
     assert found.f1[:2] == pytest.approx((6 / 9, 8 / 11))
     assert np.isnan(found.f1[2])
     assert found.accuracy == pytest.approx(0.7)
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint(unet_set, tmp_path, monkeypatch):
+    """Told as such; with room again the run goes on and ends as one that never stopped."""
+    config, save = changed(unet_set), torch.save
+    train(config, tmp_path / "whole")
+
+    def full(body, path, *rest, **more):
+        if "epoch-002" in str(path):
+            raise RuntimeError("PytorchStreamWriter failed writing file: No space left on device")
+        save(body, path, *rest, **more)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OutputError, match=r"epoch-002.*No space left"):
+        train(config, tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out" / "epochs").iterdir()} == {"epoch-001.pt"}
+    monkeypatch.setattr(torch, "save", save)
+    train(config, tmp_path / "out", resume=True)
+    same(weights(tmp_path / "whole"), weights(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("folder", ["unet_set", "data_set"])
+def test_half_the_bits_learn_too(request, folder, tmp_path):
+    """bf16 on a processor: other losses, weights still in full, a file that repeats them."""
+    config = request.getfixturevalue(folder)
+    losses = []
+    for precision in ("32", "bf16"):
+        out = tmp_path / precision
+        trained = train(changed(config, precision=precision), out)
+        assert trained.agreement.largest < 1e-5
+        assert {value.dtype for value in weights(out).values()} <= {torch.float32, torch.int64}
+        losses.append([float(row["loss"]) for row in rows(out / "loss.csv")])
+    assert losses[0] != losses[1]
+    assert losses[1][-1] < losses[1][0] / 2

@@ -65,6 +65,7 @@ def test_nothing_but_the_results_is_left_behind(trained):
     names = {path.name for path in trained.model.parent.iterdir()}
     assert names == {
         "squares-v1.onnx",
+        "squares-v1.json",
         "checkpoint.pt",
         "config.json",
         "curves.png",

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -171,12 +170,10 @@ def _write(
     as_json: bool,
 ) -> None:
     """The ONNX file, what its precision changes, and the item beside it."""
-    import hashlib
-
+    from unclouded.training._files import write_whole
     from unclouded.training.export import compare_with_torch, noise_for, to_onnx
-    from unclouded.training.mlm import model_item
+    from unclouded.training.mlm import write_item
     from unclouded.training.precision import change_of, in_precision
-    from unclouded.training.run import write_whole
 
     content = to_onnx(network, spec)
     samples = [_sample(scene, spec) for scene in scenes]
@@ -186,15 +183,7 @@ def _write(
     made = in_precision(content, precision, samples)  # type: ignore[arg-type]
     change = change_of(content, made, samples or noise_for(network, strides=4))
     write_whole(file, made)
-    item = model_item(
-        spec,
-        file=file.name,
-        content_bytes=len(made),
-        sha256=hashlib.sha256(made).hexdigest(),
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
-        when=datetime.now(UTC),
-    )
-    write_whole(file.with_suffix(".json"), json.dumps(item, indent=1).encode())
+    write_item(file, made, spec, parameters=sum(parameter.numel() for parameter in network.parameters()))
     if as_json:
         click.echo(json.dumps({"file": str(file), **asdict(change), "torch": agreement.largest}, indent=1))
         return

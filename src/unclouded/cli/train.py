@@ -55,6 +55,7 @@ def command(
     \b
     DIR gets
       NAME.onnx          the model with its description; NAME is the spec's
+      NAME.json          the same as a STAC item with the MLM extension
       checkpoint.pt      its weights, for torch: the best where a validation part judges, else the last
       best.pt, epochs/   weights of the best epoch and of each
       last.ckpt          what --resume goes on from; it ends with the same weights as a run never stopped

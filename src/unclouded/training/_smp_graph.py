@@ -26,7 +26,7 @@ class _Probabilities(nn.Module):
 
 
 def smp_model(network: SmpNet, *, optional: bool) -> ModelProto:
-    """The network from reflectance (n, band, y, x) to probabilities; `presence` is a second input if wanted."""
+    """Reflectance (n, band, y, x) to probabilities; `presence` (n, band) is a second input where optional."""
     stride, bands = network.config.stride_px, len(network.config.bands)
     example = [torch.zeros(1, bands, 2 * stride, 3 * stride), torch.ones(1, bands)]
     names = [INPUT, PRESENCE] if optional else [INPUT]

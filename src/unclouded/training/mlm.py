@@ -1,6 +1,9 @@
 """A model as a STAC item: the Machine Learning Model extension, version 1.5.2."""
 
+import hashlib
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from unclouded.core.spec import ModelSpec
@@ -14,8 +17,28 @@ from unclouded.core.stac import (
     model_bands,
     model_properties,
 )
+from unclouded.training._files import write_whole
 
 _WORLD = [-180.0, -90.0, 180.0, 90.0]
+
+
+def write_item(file: Path, content: bytes, spec: ModelSpec, *, parameters: int) -> Path:
+    """The item beside an ONNX file of this content, `NAME.json`.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    item = model_item(
+        spec,
+        file=file.name,
+        content_bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        parameters=parameters,
+        when=datetime.now(UTC),
+    )
+    path = file.with_suffix(".json")
+    write_whole(path, json.dumps(item, indent=1).encode())
+    return path
 
 
 def model_item(

@@ -36,7 +36,7 @@ class Optimisation:
     patience: int = 0
     """Epochs without a better validation loss after which the run ends; 0: it goes on."""
     precision: Literal["32", "bf16"] = "32"
-    """Numbers of the forward pass: bf16 is for accelerators that have it."""
+    """Numbers of the forward pass: bf16 for accelerators and processors that compute with them."""
     devices: int = 1
     """Accelerators, or processes on a processor."""
     threads: int = 0

@@ -28,6 +28,7 @@ from unclouded.patches import (
     write_list,
 )
 from unclouded.patches.guides import teacher_classes
+from unclouded.training._files import write_whole
 from unclouded.training._logs import Logs, write_environment
 from unclouded.training.checkpoint import (
     Network,
@@ -39,6 +40,7 @@ from unclouded.training.checkpoint import (
 from unclouded.training.config import TrainingConfig, record
 from unclouded.training.export import Agreement, compare_with_torch, network_of, noise_for, to_onnx
 from unclouded.training.loop import LAST, Run, fit
+from unclouded.training.mlm import write_item
 from unclouded.training.optimisation import Progress
 from unclouded.training.tasks import PatchTask, PixelTask, Task
 
@@ -284,26 +286,13 @@ def _last_step(folder: Path) -> int:
 
 
 def _write_model(folder: Path, network: Network, spec: ModelSpec, seed: int) -> tuple[Path, Agreement]:
-    """The ONNX file, written only when it repeats the network on noise over the range of reflectance."""
+    """The ONNX file and its item, written only when it repeats the network on noise like reflectance."""
     content = to_onnx(network, spec)
     agreement = compare_with_torch(content, network, noise_for(network, seed=seed))
     path = folder / f"{spec.name}.onnx"
     write_whole(path, content)
+    write_item(path, content, spec, parameters=sum(item.numel() for item in network.parameters()))
     return path, agreement
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """A file that appears under its name when it is whole.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError as err:
-        raise OutputError(f"{path}: cannot write: {err.strerror or err}; choose another folder") from err
 
 
 @contextmanager
