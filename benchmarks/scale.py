@@ -4,7 +4,7 @@ python benchmarks/scale.py                       # all of it, some minutes on tw
 python benchmarks/scale.py --only scheduler      # one part; the others keep their last figures
 
 workers     wall and processor seconds of the same scenes: this process alone, each scene begun when the one
-            before it ends or when it is predicted; one worker; two
+            before it ends or when it is predicted; one worker on one core, on two; two workers
 scheduler   a real Dask scheduler that hands out real tasks to workers that answer at once: its processor
             seconds and wall seconds a task, and every byte that passes through it, counted by relays
 simulation  1 … 1000 workers over recorded times of scenes, the scheduler a single server of that speed; the
@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from _scale_words import said, with_measured
 from _timing import Row, clocked, in_child, machine
 from distributed import Client
 
@@ -43,6 +44,7 @@ from unclouded.testing.products import write_fake_geotiff
 
 RESULTS = Path(__file__).parent / "results" / "scale.json"
 FULL_TILE = RESULTS.with_name("full_tile.json")
+PAGE = Path(__file__).parent.parent / "docs" / "scale.md"
 PARTS = ("workers", "scheduler", "simulation")
 WORKERS = (1, 10, 100, 300, 1000)
 SWARMS = (1, 8, 32)
@@ -65,7 +67,9 @@ def main() -> None:
         }[part]()
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(results, indent=2))
+    print(said(results))
+    if options.output == RESULTS:
+        PAGE.write_text(with_measured(PAGE.read_text(encoding="utf-8"), said(results)), encoding="utf-8")
 
 
 def arguments() -> argparse.Namespace:
@@ -73,6 +77,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--scenes", type=int, default=12)
     parser.add_argument("--side", type=int, default=600, help="pixels of a scene")
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--tasks", type=int, default=2000, help="handed out by the scheduler")
     parser.add_argument("--sleepers", type=int, default=24, help="workers that the model is held against")
     parser.add_argument("--output", type=Path, default=RESULTS)
@@ -87,7 +92,7 @@ def of_workers(options: argparse.Namespace) -> Row:
     """Each way in a process of its own, so that its memory and seconds are its own."""
     with tempfile.TemporaryDirectory() as folder:
         write_scenes(Path(folder), options.scenes, options.side)
-        rows = {way: in_child(__file__, "--masked", folder, way) for way in WAYS}
+        rows = best_in_turns(options.repeats, lambda way: in_child(__file__, "--masked", folder, way))
     for row in rows.values():
         row["scenes_per_minute"] = round(60 * options.scenes / row["wall_s"], 1)
     apart, handed, tied, _, two = (rows[way]["wall_s"] for way in WAYS)
@@ -99,6 +104,12 @@ def of_workers(options: argparse.Namespace) -> Row:
         "gain_of_a_second_worker_and_core": round(tied / two, 3),
         "gain_of_workers_over_threads": round(handed / two, 3),
     }
+
+
+def best_in_turns(repeats: int, measure: Callable[[str], Row]) -> dict[str, Row]:
+    """The quickest of the repeats of each way: what else the machine does makes none quicker."""
+    turns = [{way: measure(way) for way in WAYS} for _ in range(repeats)]
+    return {way: min((turn[way] for turn in turns), key=lambda row: float(row["wall_s"])) for way in WAYS}
 
 
 def write_scenes(folder: Path, count: int, side: int) -> None:

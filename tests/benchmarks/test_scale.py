@@ -1,5 +1,6 @@
 """The model of a thousand workers, and the relay that counts bytes, are right."""
 
+import json
 import socket
 import time
 
@@ -57,6 +58,14 @@ def test_a_relay_counts_what_it_passes_on_both_ways():
     while relay.moved < 1070 and time.monotonic() < deadline:  # counted after it was passed on
         time.sleep(0.01)
     assert (relay.there, relay.back) == (1000, 70)
+
+
+def test_the_page_says_what_the_results_say():
+    """The documentation quotes nothing else: run `benchmarks/scale.py`, which writes both."""
+    results = json.loads(scale.RESULTS.read_text(encoding="utf-8"))
+    page = scale.PAGE.read_text(encoding="utf-8")
+    assert scale.with_measured(page, scale.said(results)) == page
+    assert scale.said(results) in page
 
 
 def _all(connection, count):
