@@ -95,7 +95,7 @@ def out_of_memory(item: Item, who: str) -> InputError:
     """The error of a scene that was too much for somebody."""
     return InputError(
         f"{item}: expected to fit into the memory of {who}, found it full; "
-        "give workers more memory, or ask for less with --window or --gsd"
+        "give workers more memory, or ask for less with --max-memory or --gsd"
     )
 
 
