@@ -30,7 +30,7 @@ from _accuracy.bars import BARS
 from _accuracy.scores import Score, answered, groups, per_scene, score, summary
 from _accuracy.subjects import Subject, chips, cloudsen12plus, images, members
 from _accuracy.surfaces import Ground, grounds_of_chips
-from _accuracy.systems import System, model_systems, peer_systems
+from _accuracy.systems import SUBSETS, System, model_systems, peer_systems
 from own_labels import own_subjects
 
 from unclouded import __version__
@@ -78,6 +78,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peer", action="append", default=[], metavar="NAME")
     parser.add_argument("--gsd", action="append", type=float, default=[], metavar="METRES",
                         help="also run models at this spacing; native is always run")  # fmt: skip
+    parser.add_argument("--bands", action="append", default=[], choices=tuple(SUBSETS),
+                        help="also run models with these bands alone; all are always run")  # fmt: skip
     parser.add_argument("--folds", type=Path, metavar="FILE", help="judge each site by its own fold's model")
     parser.add_argument("--fold", metavar="NAME", help="judge only what this fold holds out")
     parser.add_argument("--write-folds", type=Path, metavar="FILE")
@@ -149,7 +151,12 @@ def judged_in(known: tuple[folds.Fold, ...], name: str | None) -> Callable[[str]
 
 def systems_of(options: argparse.Namespace, known: tuple[folds.Fold, ...]) -> list[System]:
     spacings = (None, *options.gsd)
-    found = [one for text in options.model for one in model_systems(text, folds=known, gsds=spacings)]
+    subsets = (None, *options.bands)
+    found = [
+        one
+        for text in options.model
+        for one in model_systems(text, folds=known, gsds=spacings, subsets=subsets)
+    ]
     return found + [one for name in options.peer for one in peer_systems(name, threads=options.threads)]
 
 

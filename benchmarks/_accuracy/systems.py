@@ -1,7 +1,7 @@
 """Who is judged: models of ours through our own predict path, peers, thresholds. All get the same pixels."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unclouded.core import registry
-from unclouded.core.bands import missing
+from unclouded.core.bands import band, missing
 from unclouded.core.classes import CLEAR, CLOUD, LEGENDS, SHADOW, THICK, Legend, to_sets
 from unclouded.core.folds import Fold
 from unclouded.core.grid import Grid
@@ -48,10 +48,25 @@ class System:
     """Scene and id -> verdict on the scene's pixels; None where it cannot do."""
 
 
+SUBSETS: Mapping[str, frozenset[str]] = {
+    "visible": frozenset({"blue", "green", "red"}),
+    "visible, nir": frozenset({"blue", "green", "red", "nir", "nir08"}),
+    "visible, nir, swir": frozenset({"blue", "green", "red", "nir", "nir08", "swir16", "swir22"}),
+}
+"""Common names of the bands that an image is cut down to."""
+
+
 def model_systems(
-    text: str, *, folds: tuple[Fold, ...] = (), gsds: tuple[float | None, ...] = (None,)
+    text: str,
+    *,
+    folds: tuple[Fold, ...] = (),
+    gsds: tuple[float | None, ...] = (None,),
+    subsets: tuple[str | None, ...] = (None,),
 ) -> list[System]:
-    """A model of ours at each spacing. `{fold}` in its name stands for the fold that judges an image."""
+    """A model of ours at each spacing, with all bands and with only those of each of `SUBSETS` named.
+
+    `{fold}` in its name stands for the fold that judges an image.
+    """
     judged = {name: fold.name for fold in folds for name in fold.judged}
     opened: dict[str, Model] = {}
 
@@ -66,12 +81,21 @@ def model_systems(
     label = Path(text).stem if text.endswith(".onnx") else text
     return [
         System(
-            name=f"{label} {_at(gsd)}",
+            name=f"{label} {_at(gsd)}" + (f", {subset}" if subset else ""),
             version=text if "{fold}" in text else _model_version(text),
-            run=lambda scene, name, gsd=gsd: _run_model(of(name), scene, gsd),
+            run=lambda scene, name, gsd=gsd, subset=subset: _run_model(of(name), cut_to(scene, subset), gsd),
         )
         for gsd in gsds
+        for subset in subsets
     ]
+
+
+def cut_to(scene: Scene, subset: str | None) -> Scene:
+    """The scene with the bands of a subset alone, as far as it has them; None: as it is."""
+    if subset is None:
+        return scene
+    kept = {name: b for name, b in scene.product.bands.items() if band(name).common_name in SUBSETS[subset]}
+    return replace(scene, product=replace(scene.product, bands=kept))
 
 
 def _model_version(text: str) -> str:

@@ -1,12 +1,14 @@
 """Which models may run on which scenes: by level, by the kind of level, by bands."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 import pytest
 
 from unclouded.core.bands import NAMES
 from unclouded.core.errors import BandError, LevelError
-from unclouded.jobs._fit import check_fit
+from unclouded.core.spec import ModelSpec
+from unclouded.jobs._fit import check_fit, notes
 from unclouded.predict import load_model
 
 
@@ -51,3 +53,41 @@ def test_bands_are_looked_at_on_their_own(spec):
     with pytest.raises(BandError, match="missing B05, B06"):
         bands = tuple(name for name in NAMES if name not in {"B05", "B06"})
         check_fit(Scene(level="L1TP", bands=bands), spec, allow_level_mismatch=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed(Scene):
+    """What notes look at besides."""
+
+    sensor: str = "sentinel-2"
+    grid: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(spacing_known=False))
+
+
+@pytest.fixture
+def any_bands(spec):
+    few, more = "B02 B03 B04", "B02 B03 B04 B08"
+    expected = {few: 0.91, more: 0.934, " ".join(NAMES): 0.95}
+    return replace(spec, optional_bands=NAMES[4:], expected=expected, recommended=True)
+
+
+def test_what_absent_bands_cost_is_told(any_bands):
+    (line,) = notes(Placed(bands=("B02", "B03", "B04", "B08", "B11")), any_bands)
+    assert line.endswith(
+        "5 of its 13 bands, B02, B03, B04, B08, B11: expect balanced accuracy 0.93, with all 0.95"
+    )
+    (line,) = notes(Placed(bands=("B02", "B03", "B04")), any_bands)
+    assert line.endswith("B04: expect balanced accuracy 0.91, with all 0.95")
+    assert not notes(Placed(), any_bands)
+
+
+def test_nothing_is_promised_that_was_not_measured(any_bands):
+    (line,) = notes(Placed(bands=("B02", "B03", "B04")), replace(any_bands, expected={}))
+    assert line.endswith("3 of its 13 bands, B02, B03, B04")
+    (line,) = notes(Placed(bands=("B03", "B04")), any_bands)
+    assert line.endswith("2 of its 13 bands, B03, B04")
+
+
+def test_expectations_travel_with_the_model(any_bands):
+    again = ModelSpec.from_json(any_bands.to_json(), where="x")
+    assert again.expected_with(NAMES) == 0.95
+    assert again.expected_with(("B02",)) is None

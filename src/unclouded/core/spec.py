@@ -1,7 +1,7 @@
 """A model's description, carried inside its ONNX file as JSON under the metadata key `unclouded`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -63,6 +63,8 @@ class ModelSpec:
     """A line a source: what, licence, how it was labelled."""
     figures: Mapping[str, float] = field(default_factory=dict)
     """Measured quality, the name saying on what."""
+    expected: Mapping[str, float] = field(default_factory=dict)
+    """Names of bands, joined by spaces -> balanced accuracy of cloud with these alone, cross-validated."""
     recommended: bool = False
     """Whether we would use it ourselves."""
     why: str = ""
@@ -89,6 +91,12 @@ class ModelSpec:
         broken = [text for text, wrong in problems.items() if wrong]
         if broken:
             raise ModelError(f"model {self.name}: {'; '.join(broken)}; export it again")
+
+    def expected_with(self, present: Collection[str]) -> float | None:
+        """Accuracy to expect with these bands: that of the most that was measured among them."""
+        known = {tuple(names.split()): value for names, value in self.expected.items()}
+        among = [names for names in known if set(names) <= set(present)]
+        return known[max(among, key=len)] if among else None
 
     def title_of(self, code: int) -> str:
         """What the model calls a class, for people."""

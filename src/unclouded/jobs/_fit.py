@@ -79,9 +79,22 @@ def notes(scene: Scene, spec: ModelSpec) -> tuple[str, ...]:
         found.append(f"{spec.name} was made for {' or '.join(spec.sensors)}, this is {scene.sensor}")
     if scene.grid.spacing_known:
         found.extend(_spacing_note(scene.pixel_size, spec))
+    found.extend(_bands_note(scene.bands, spec))
     if not spec.recommended and spec.why:
         found.append(f"{spec.name} is not recommended: {spec.why}")
     return tuple(found)
+
+
+def _bands_note(present: Sequence[str], spec: ModelSpec) -> tuple[str, ...]:
+    """Which of its bands the model has, and what the others would be worth."""
+    used = tuple(name for name in spec.bands if name in present)
+    if len(used) == len(spec.bands):
+        return ()
+    here, best = spec.expected_with(used), spec.expected_with(spec.bands)
+    cost = (
+        "" if here is None or best is None else f": expect balanced accuracy {here:.2f}, with all {best:.2f}"
+    )
+    return (f"{spec.name} uses {len(used)} of its {len(spec.bands)} bands, {', '.join(used)}{cost}",)
 
 
 def _spacing_note(pixel_size: float, spec: ModelSpec) -> tuple[str, ...]:
