@@ -49,7 +49,7 @@ def test_the_report_says_what_ran_and_what_became_of_each_scene(scenes, tmp_path
     assert sum(entry["scene"]["shares"].values()) == pytest.approx(1.0)
     sizes = {path.name: path.stat().st_size for path in (tmp_path / "out").glob("scene_000*")}
     assert entry["files"] == sizes
-    assert report.scenes[0].location == str(tmp_path / "out" / "scene_000_mask.tif")
+    assert report.scenes[0].locations["mask"] == str(tmp_path / "out" / "scene_000_mask.tif")
     assert hidden(tmp_path / "out") == []
 
 
@@ -93,7 +93,7 @@ def test_memory_that_does_not_suffice_is_said(scenes, tmp_path, monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(_task, "mask_scene", hungry)
-    with pytest.raises(UncloudedError, match=r"scene_000.*memory of this process, found it full; .*--window"):
+    with pytest.raises(UncloudedError, match=r"scene_000.*memory of this process, found it full; .*--max-memory"):
         mask(sources, tmp_path / "out", FAST)
 
 

@@ -57,7 +57,7 @@ def test_masks_of_a_store_in_a_store_are_those_of_the_disk(scenes, store, tmp_pa
     local = scenes(3)
     report = mask(upload(store, local), "s3://masks/out/", FAST)
     assert [scene.state for scene in report.scenes] == ["done"] * 3
-    assert report.scenes[0].location == "s3://masks/out/scene_000_mask.tif"
+    assert report.scenes[0].locations["mask"] == "s3://masks/out/scene_000_mask.tif"
     assert report.where == "s3://masks/out"
     names = [f"out/scene_{number:03}_mask.tif" for number in range(3)]
     assert set(names) | {"out/run.json"} <= set(store.keys("masks"))

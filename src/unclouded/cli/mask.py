@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -240,7 +239,7 @@ def _show(report: "RunReport", *, quiet: bool) -> None:
             continue
         shares = ", ".join(f"{name} {percent(share)}" for name, share in scene.masked.shares.items())
         note = " (done before)" if scene.state == "skipped" else f" in {scene.seconds:.1f} s"
-        click.echo(f"{scene.location}  {shares or 'nothing seen'}{note}")
+        click.echo(f"{scene.locations['mask']}  {shares or 'nothing seen'}{note}")
         for line in () if quiet else scene.masked.warnings:
             warn(line)
 
@@ -248,6 +247,6 @@ def _show(report: "RunReport", *, quiet: bool) -> None:
 def _plain(scene: "SceneReport") -> dict[str, object]:
     """A scene's report as JSON has it."""
     masked = asdict(scene.masked) if scene.masked else {}
-    masked |= {name: str(value) for name, value in masked.items() if isinstance(value, Path)}
+    masked |= scene.locations
     error = str(scene.error) if scene.error else None
     return {"source": scene.source, "state": scene.state, "seconds": scene.seconds, "error": error, **masked}

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from rasterio.errors import NotGeoreferencedWarning
@@ -17,7 +17,7 @@ from unclouded.jobs._resume import Item, Owners, fingerprint, products_of, scene
 from unclouded.jobs._scene import MaskedScene, MaskOptions, Progress
 from unclouded.jobs._shard import Shard
 from unclouded.jobs._store import Entry, Folder
-from unclouded.jobs._task import Bench, Finished, Task, is_ours, recalled
+from unclouded.jobs._task import Bench, Finished, Task, files_of, is_ours, recalled
 from unclouded.outputs.report import NAME
 from unclouded.predict import Model, load_model
 
@@ -54,8 +54,8 @@ class SceneReport:
     """Wall time of this run."""
     masked: MaskedScene | None = None
     """Where it was masked, now or before. In a store its paths are relative to the store's prefix."""
-    location: str | None = None
-    """Where its mask lies: a path or an address."""
+    locations: Mapping[str, str] = field(default_factory=dict)
+    """Where its files lie, paths or addresses, by their name in `masked`: `mask`, `preview` …"""
     error: UncloudedError | None = None
     """Where it failed."""
 
@@ -180,10 +180,10 @@ class _Masking:
         """What the paths of masks start with."""
         return self.store.path if isinstance(self.store, Folder) else Path()
 
-    def location(self, masked: MaskedScene) -> str:
-        """Where a mask lies."""
-        path = masked.mask
-        return str(path) if isinstance(self.store, Folder) else f"{self.store.where}/{path.as_posix()}"
+    def locations(self, masked: MaskedScene) -> dict[str, str]:
+        """Where a scene's files lie."""
+        before = "" if isinstance(self.store, Folder) else f"{self.store.where}/"
+        return {name: f"{before}{path}" for name, path in files_of(masked).items()}
 
     def facts(self) -> Entry:
         """What the report says of the run itself."""
@@ -279,9 +279,9 @@ class _Run:
         self._report(item, "done", finished.seconds, masked)
 
     def _report(self, item: Item, state: str, seconds: float, masked: MaskedScene | None) -> None:
-        location = self._masking.location(masked) if masked else None
+        locations = self._masking.locations(masked) if masked else {}
         self._reports[str(item)] = SceneReport(
-            source=str(item), state=state, seconds=seconds, masked=masked, location=location
+            source=str(item), state=state, seconds=seconds, masked=masked, locations=locations
         )
 
     def _failed(self, item: Item, key: str, finished: Finished) -> None:

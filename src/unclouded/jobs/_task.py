@@ -152,8 +152,13 @@ def is_ours(source: str | Path) -> bool:
 
 def plain(made: MaskedScene, folder: Path) -> Entry:
     """A masked scene as JSON has it, its paths relative to the folder."""
-    paths = {name: getattr(made, name) for name in _PATHS if getattr(made, name) is not None}
-    return asdict(made) | {name: path.relative_to(folder).as_posix() for name, path in paths.items()}
+    paths = {name: path.relative_to(folder).as_posix() for name, path in files_of(made).items()}
+    return asdict(made) | paths
+
+
+def files_of(made: MaskedScene) -> dict[str, Path]:
+    """The files of a masked scene by the names of their fields."""
+    return {name: getattr(made, name) for name in _PATHS if getattr(made, name) is not None}
 
 
 def recalled(scene: Entry, folder: Path) -> MaskedScene | None:
