@@ -46,7 +46,8 @@ OF_TEACHER = {"clear": frozenset({CLEAR, SNOW}), "cloud": CLOUD, "shadow": froze
 SURE = 0.75
 """Share of the teacher's runs that must agree before a pixel of its counts."""
 WEIGHTS = {"cloudsen12plus": 1.0, "l8biome": 1.0, "ukis-csmask": 0.7, "oncloudn": 0.3}
-"""Of human labels: outlines of On Cloud N are generous and take in shadows, ukis-csmask's may be what its teacher learnt from."""
+"""Of human labels: outlines of On Cloud N are generous and take in shadows; ukis-csmask's may be what the
+teacher learnt from."""
 EXACT = {"clear": frozenset({CLEAR}), "overcast": CLOUD, "cirrus": frozenset({THIN})}
 """Sky -> what every pixel of such an image is."""
 
