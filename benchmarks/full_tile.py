@@ -25,13 +25,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _peer import scene
 from _timing import Row, clocked, cores, in_child, machine, write_rows
 
 from unclouded.core.bands import NAMES
 from unclouded.core.spec import ModelSpec
 from unclouded.core.windows import Window
 from unclouded.jobs import MaskOptions, mask
-from unclouded.predict import Running, Task, bundled_models, load_model, windowing_for
+from unclouded.predict import Running, Task, bundled_models, load_model, read_model, windowing_for
 from unclouded.predict._reading import as_trained
 from unclouded.scene import Scene, open_scene
 from unclouded.sources._raster import read_window
@@ -41,6 +42,7 @@ PRODUCT = Path(__file__).parent.parent / "bench-out" / "full_tile"
 RUNTIMES = {
     "onnxruntime fp32": Running(device="cpu"),
     "openvino bf16": Running(device="cpu", runtime="openvino", precision="bf16"),
+    "openvino int8": Running(device="cpu", runtime="openvino"),
 }
 UNET = "unet-v1"
 PLAN = [
@@ -48,6 +50,7 @@ PLAN = [
     (60, UNET, "onnxruntime fp32"),
     (20, UNET, "onnxruntime fp32"),
     (20, UNET, "openvino bf16"),
+    (20, UNET, "openvino int8"),
     (10, UNET, "onnxruntime fp32"),
 ]
 
@@ -60,9 +63,9 @@ def main() -> None:
     product = options.product or made_product(PRODUCT, options.size)
     about = machine()
     with tempfile.TemporaryDirectory() as folder:
-        unet = UNET if UNET in bundled_models() else random_unet(Path(folder))
         rows = [
-            measure(product, gsd, unet if model == UNET else model, runtime, options) | {"machine": about}
+            measure(product, gsd, model_for(model, runtime, Path(folder)), runtime, options)
+            | {"machine": about}
             for gsd, model, runtime in PLAN
             if gsd in options.gsd and runs(runtime)
         ]
@@ -91,6 +94,19 @@ def made_product(folder: Path, size_px: int) -> Path:
         own.mkdir(parents=True, exist_ok=True)
         write_safe(own, SceneConfig(seed=1, size_m=10.0 * size_px), size_px=size_px)
     return next(iter(sorted(own.glob("*.SAFE"))))
+
+
+def model_for(name: str, runtime: str, folder: Path) -> str:
+    """The model's name, or the file of a stand-in, or of the same network in integers."""
+    if name == UNET and name not in bundled_models():
+        name = random_unet(folder)
+    if not runtime.endswith("int8"):
+        return name
+    from unclouded.training.precision import in_precision  # noqa: PLC0415 - torch's company
+
+    path = folder / "int8.onnx"
+    path.write_bytes(in_precision(read_model(name), "int8", [scene(512)]))
+    return str(path)
 
 
 def random_unet(folder: Path) -> str:
