@@ -71,3 +71,18 @@ def test_the_same_file_does_not_differ(content):
 def test_integers_need_something_to_be_calibrated_on(content):
     with pytest.raises(OptionError, match="--calibrate"):
         in_precision(content, "int8", [])
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_runtimes_of_three_years_ago_can_run_it(content, precision):
+    """Opset and IR of 2021; scales along an axis are read by one node alone, as 1.16.3 needs."""
+    import onnx
+
+    model = onnx.load_from_string(in_precision(content, precision, samples()))
+    assert model.ir_version <= 8
+    assert {(item.domain, item.version) for item in model.opset_import} <= {("", 13), ("", 12)}
+    nodes = [node for node in model.graph.node if node.op_type == "DequantizeLinear"]
+    by_axis = [node.output[0] for node in nodes if node.attribute]
+    read = [name for node in model.graph.node for name in node.input]
+    assert all(read.count(name) == 1 for name in by_axis)
+    assert bool(by_axis) == (precision == "int8")

@@ -135,7 +135,7 @@ def _integers(content: bytes, samples: Sequence[Floats]) -> ModelProto:
             given = {INPUT: sample[None], PRESENCE: np.ones((1, len(sample)), np.float32)}
             return {name: given[name] for name in self.names}
 
-    model = load_from_string(content)
+    model = _unshared(load_from_string(content))
     for position, node in enumerate(model.graph.node):
         node.name = f"node{position}"
     with tempfile.TemporaryDirectory(prefix="unclouded-") as folder:
@@ -154,6 +154,24 @@ def _integers(content: bytes, samples: Sequence[Floats]) -> ModelProto:
                 nodes_to_exclude=list(_unsuited(model)),
             )
         return load_from_string(target.read_bytes())
+
+
+def _unshared(model: ModelProto) -> ModelProto:
+    """The model with constants of its own for each convolution.
+
+    Runtimes of 2023 (1.16.3) copy what reads a shared one and forget along which axis its scales lie.
+    """
+    constants = {item.name: item for item in model.graph.initializer}
+    taken: set[str] = set()
+    for node in (node for node in model.graph.node if node.op_type == "Conv"):
+        for place, name in enumerate(node.input):
+            if name in taken and name in constants:
+                own = model.graph.initializer.add()
+                own.CopyFrom(constants[name])
+                own.name = f"{name}_of_{node.output[0]}"
+                node.input[place] = own.name
+            taken.add(name)
+    return model
 
 
 @contextmanager
