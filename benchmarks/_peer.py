@@ -56,7 +56,9 @@ def unclouded(values: np.ndarray, model: str, **running: Any) -> Work:
     network = load_model(model, Running(**running))
     size = values.shape[-1]
     grid = Grid(height=size, width=size, transform=Affine.scale(20, -20), crs=None)
-    windowing = windowing_for(Task(spec=network.spec, shape=grid.shape, threads=cores()))
+    windowing = windowing_for(
+        Task(spec=network.spec, shape=grid.shape, threads=cores(), running=Running(**running))
+    )
     return lambda: list(predict_strips(ArrayScene(grid), network, windowing))
 
 

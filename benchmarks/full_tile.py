@@ -188,7 +188,9 @@ def network(options: argparse.Namespace) -> Row:
     """Processor seconds of the network over all windows of the tile: each shape is run, and multiplied."""
     model = load_model(options.model, RUNTIMES[options.runtime])
     spec, shape = model.spec, open_scene(options.product).at(options.gsd[0]).grid.shape
-    windowing = windowing_for(Task(spec=spec, shape=shape, threads=cores()))
+    windowing = windowing_for(
+        Task(spec=spec, shape=shape, threads=cores(), running=RUNTIMES[options.runtime])
+    )
     spent = 0.0
     for (height, width), count in shapes_of(shape, windowing.size, windowing.width).items():
         sides = [side + 2 * spec.halo_px + -side % spec.stride_px for side in (height, width)]

@@ -214,6 +214,7 @@ def windowing_of(scene: Scene, spec: ModelSpec, options: MaskOptions) -> Windowi
         shape=scene.grid.shape,
         threads=usable_cores(),
         edge=options.edge,
+        running=options.running,
         beside=bytes_held(options.refinement, scene.grid),
     )
     if options.window is None:

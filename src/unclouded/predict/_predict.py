@@ -63,8 +63,10 @@ def predict(
     presence = _presence(scene, model.spec)
     runner = Runner(session=model.session, spec=model.spec, presence=presence)
     shape = scene.grid.shape
-    # a window a thread: one window on all threads leaves them waiting for each other
-    with ThreadPoolExecutor(windowing.running, thread_name_prefix="predict") as pool:
+    # a window a thread: one window on all threads leaves them waiting for each other. A card takes batches,
+    # one while the next is laid.
+    workers = windowing.running if model.session.batch == 1 else min(2, windowing.running)
+    with ThreadPoolExecutor(workers, thread_name_prefix="predict") as pool:
         before: deque[Future[list[Prediction]]] = deque()
         try:
             for strip, slabs in _decoded_strips(scene, model.spec, presence, windowing, region):

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 from unclouded.core.errors import OptionError
 from unclouded.core.spec import ModelSpec
+from unclouded.predict._running import Running
 from unclouded.predict._windows import Edge, Windowing
 
 DEFAULT_MEMORY = 1_400_000_000
@@ -27,6 +28,8 @@ RUN_BYTES_PX = {"dense": 1100, "strided": 150}
 (1064 at 272 px), and on a U-Net, whose first layer halves the resolution (133 at 960 px)."""
 BLOCK_PX = 700_000
 """Pixels of a band that are decoded at a time; enough rows to share the samples around them."""
+OPENVINO_BYTES, OPENVINO_TIMES = 70_000_000, {"fp32": 1.9, "bf16": 1.1}
+"""What OpenVINO takes beside, and of the above (215 and 1988 bytes a pixel in fp32, 140 and 1032 in bf16)."""
 MOST_PX = {"dense": 120_000, "strided": 1_500_000}
 """Of a window with its halo: larger ones fall out of the processor's caches (patchcnn: 2.0 s a Mpx at 256 px
 a side, 2.3 at 768, 3.9 at 512 x 2048)."""
@@ -45,13 +48,21 @@ class Task:
     threads: int
     """Bands decoded, and windows run, at the same time."""
     edge: Edge = "reflect"
+    running: Running = field(default_factory=Running)
+    """What runs the network: runtimes take more memory or less."""
     beside: int = 0
     """Bytes that others take while it runs: refinement."""
 
     @property
     def run_bytes_px(self) -> int:
         """Memory that a window takes while it runs, a pixel of its input."""
-        return 4 * len(self.spec.bands) + RUN_BYTES_PX[self.kind]
+        times = OPENVINO_TIMES[self.running.precision] if self.openvino else 1.0
+        return 4 * len(self.spec.bands) + math.ceil(times * RUN_BYTES_PX[self.kind])
+
+    @property
+    def openvino(self) -> bool:
+        """Whether OpenVINO runs the network."""
+        return self.running.runtime == "openvino"
 
     @property
     def kind(self) -> str:
@@ -121,7 +132,9 @@ def bytes_of(task: Task, windowing: Windowing) -> int:
     window = (min(windowing.size, height) + 2 * halo) * (min(windowing.width, width) + 2 * halo)
     runs = windowing.running * window * task.run_bytes_px
     return math.ceil(
-        BASE_BYTES + SLACK * (task.beside + windowing.cache_bytes + held + results + making + runs)
+        BASE_BYTES
+        + OPENVINO_BYTES * task.openvino
+        + SLACK * (task.beside + windowing.cache_bytes + held + results + making + runs)
     )
 
 

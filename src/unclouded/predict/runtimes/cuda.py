@@ -9,7 +9,7 @@ from unclouded.predict.runtimes import Wanted
 from unclouded.predict.runtimes.ort import OrtSession, check_precision, session_on
 
 PROVIDER = "CUDAExecutionProvider"
-BATCH = 8
+BATCH = 4
 """Windows at a time: enough to keep a card busy; halved where its memory runs out."""
 
 
