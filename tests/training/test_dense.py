@@ -11,7 +11,9 @@ onnx = pytest.importorskip("onnx")
 import onnxruntime as ort  # noqa: E402 - after the skips
 
 from unclouded.models.patchcnn import Config, build  # noqa: E402
-from unclouded.training._dense import IR_VERSION, OPSET, axis_classes, dense_model, patch_model  # noqa: E402
+from unclouded.training._dense import dense_model, patch_model  # noqa: E402
+from unclouded.training._dense_axis import axis_classes  # noqa: E402
+from unclouded.training._graph import IR_VERSION, OPSET  # noqa: E402
 from unclouded.training.export import patchwise, weights_of  # noqa: E402
 
 OPTIONS = {
