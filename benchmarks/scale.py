@@ -67,6 +67,8 @@ def main() -> None:
         }[part]()
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    if not set(PARTS) <= set(results):
+        return
     print(said(results))
     if options.output == RESULTS:
         PAGE.write_text(with_measured(PAGE.read_text(encoding="utf-8"), said(results)), encoding="utf-8")

@@ -79,6 +79,22 @@ def test_a_safe_in_a_store_is_a_source(store, tmp_path):
         assert "offset -1000" in scene.masked.radiometry
 
 
+def test_a_prefix_of_products_is_all_of_them(scenes, store, tmp_path):
+    upload(store, scenes(3))
+    product = write_fake_safe(tmp_path, FakeSafe(size_60m=16))
+    store.put_tree(f"archive/in/{product.name}", product)
+    store.put("archive/in/notes.txt", b"none")
+    store.put("archive/in/sub/scene_009.tif", b"deeper")
+    names = [f"s3://archive/in/{product.name}", *(f"s3://archive/in/scene_{n:03}.tif" for n in range(3))]
+    report = mask("s3://archive/in/", "s3://masks", FAST)
+    assert [scene.source for scene in report.scenes] == names
+    assert report.failed == ()
+    run = RunOptions(shard=Shard(number=2, count=3))
+    assert [scene.source for scene in mask("s3://archive/in", "s3://masks", FAST, run=run).scenes] == [
+        names[1]
+    ]
+
+
 def test_what_the_store_holds_is_not_made_again(scenes, store):
     sources = upload(store, scenes(2))
     mask(sources, "s3://masks", FAST)
@@ -206,10 +222,12 @@ def test_plain_http_must_be_allowed(scenes, store, monkeypatch):
     assert store.keys("masks") == []
 
 
-def test_without_obstore_the_extra_is_named(scenes, monkeypatch):
-    monkeypatch.setitem(sys.modules, "obstore.store", None)
+def test_without_obstore_the_extra_is_named(scenes, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "obstore", None)
     with pytest.raises(OptionError, match=r"needs obstore: pip install 'unclouded\[cloud\]'"):
         mask(scenes(1), "s3://masks", FAST)
+    with pytest.raises(OptionError, match="needs obstore"):
+        mask("s3://archive/a.tif", tmp_path / "out", FAST)
 
 
 def test_no_object_lands_outside_its_folder(store, tmp_path):

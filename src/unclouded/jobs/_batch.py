@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rasterio.errors import NotGeoreferencedWarning
 
-from unclouded.core.errors import OptionError, UncloudedError
-from unclouded.jobs._bucket import source_versions
+from unclouded.core.errors import OptionError, ServiceError, UncloudedError
+from unclouded.jobs._bucket import parse_address, products_below, source_versions
 from unclouded.jobs._crew import Crew, Relay, work_off
 from unclouded.jobs._ledger import Ledger
 from unclouded.jobs._places import Place, from_anywhere, is_text, open_place
@@ -98,7 +98,7 @@ def mask(
     Raises:
         UncloudedError: a single source failed. Of several, those that fail are in the report.
     """
-    listed = products_of([sources] if isinstance(sources, str | Path) else sources)
+    listed = _listed([sources] if isinstance(sources, str | Path) else sources)
     if not listed:
         raise OptionError("mask: expected at least one source, found none")
     options, run = options or MaskOptions(), run or RunOptions()
@@ -114,6 +114,22 @@ def mask(
     if len(listed) == len(scenes) == 1 and scenes[0].error is not None:
         raise scenes[0].error
     return RunReport(where=store.where, report=store.report, scenes=scenes)
+
+
+def _listed(sources: Sequence[str | Path]) -> list[str | Path]:
+    """Each source, or the products in a folder or a prefix of them, in order and each once."""
+    found = (product for source in products_of(sources) for product in _in_store(source))
+    return list(dict.fromkeys(found))
+
+
+def _in_store(source: str | Path) -> Sequence[str | Path]:
+    """A source, or the products below the prefix that it is; what is wrong is said in its turn."""
+    if not is_ours(source):
+        return (source,)
+    try:
+        return products_below(parse_address(str(source)))
+    except ServiceError:
+        return (source,)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +21,7 @@ from unclouded.outputs.report import NAME, parse_scenes, report_text
 
 SCHEME = "s3://"
 _CHUNK = 4 << 20
+_PRODUCTS = {".safe", ".zip", ".tif", ".tiff"}
 _REFUSED = re.compile(r"status code: 40[13]")
 
 
@@ -127,8 +129,7 @@ class Bucket:
         return f"{self.address.prefix}/{name}".lstrip("/")
 
     def _put(self, name: str, content: bytes | Path) -> None:
-        import obstore  # noqa: PLC0415 - of the extra
-
+        obstore = _obstore()
         with _said(f"{self.where}/{name}", "write"):
             try:
                 obstore.put(_open(self.address), self._key(name), content)
@@ -138,8 +139,7 @@ class Bucket:
                 ) from None
 
     def _get(self, name: str) -> bytes | None:
-        import obstore  # noqa: PLC0415
-
+        obstore = _obstore()
         with _said(f"{self.where}/{name}", "read"):
             try:
                 return bytes(obstore.get(_open(self.address), self._key(name)).bytes())
@@ -148,15 +148,13 @@ class Bucket:
 
     def _objects(self) -> list["Object"]:
         """Right below the prefix."""
-        import obstore  # noqa: PLC0415
-
+        obstore = _obstore()
         with _said(self.where, "list"):
             found: Any = obstore.list_with_delimiter(_open(self.address), self.address.prefix or None)
         return [_object(item, self.address) for item in found["objects"]]
 
     def _delete(self, names: list[str]) -> None:
-        import obstore  # noqa: PLC0415
-
+        obstore = _obstore()
         with _said(self.where, "delete in"):
             for name in names:
                 obstore.delete(_open(self.address), self._key(name))
@@ -179,8 +177,7 @@ def list_objects(address: Address) -> list[Object]:
     Raises:
         ServiceError: the store refuses or does not answer.
     """
-    import obstore  # noqa: PLC0415
-
+    obstore = _obstore()
     store = _open(address)
     with _said(str(address), "list"):
         batches: Any = list(obstore.list(store, address.prefix or None))
@@ -191,6 +188,26 @@ def list_objects(address: Address) -> list[Object]:
             except FileNotFoundError:
                 return []
     return sorted(found, key=lambda item: item.name)
+
+
+def products_below(address: Address) -> list[str]:
+    """The products right below an address, sorted; the address itself where it is one, or holds none.
+
+    Raises:
+        ServiceError: the store refuses or does not answer.
+    """
+    if _is_product(address.prefix):
+        return [str(address)]
+    obstore = _obstore()
+    with _said(str(address), "list"):
+        found: Any = obstore.list_with_delimiter(_open(address), address.prefix or None)
+    below = [*found["common_prefixes"], *(item["path"] for item in found["objects"])]
+    products = sorted(f"{SCHEME}{address.bucket}/{name}" for name in below if _is_product(name))
+    return products or [str(address)]
+
+
+def _is_product(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in _PRODUCTS
 
 
 def _object(item: Any, address: Address) -> Object:
@@ -230,8 +247,7 @@ def _inside(home: Path, name: str, address: Address) -> Path:
 
 
 def _fetch(address: Address, item: Object, path: Path) -> None:
-    import obstore  # noqa: PLC0415
-
+    obstore = _obstore()
     key = f"{address.prefix}/{item.name}".strip("/")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -247,11 +263,22 @@ def _fetch(address: Address, item: Object, path: Path) -> None:
         ) from err
 
 
-def _open(address: Address) -> Any:
+def _obstore() -> Any:
+    """The package.
+
+    Raises:
+        OptionError: the extra is not installed.
+    """
     try:
-        from obstore.store import S3Store  # noqa: PLC0415 - of the extra
+        return import_module("obstore")
     except ImportError as err:
-        raise OptionError(f"{address}: needs obstore: pip install 'unclouded[cloud]'") from err
+        raise OptionError("an s3:// address needs obstore: pip install 'unclouded[cloud]'") from err
+
+
+def _open(address: Address) -> Any:
+    _obstore()
+    from obstore.store import S3Store  # noqa: PLC0415 - of the extra
+
     with _said(str(address), "open"):
         return S3Store(address.bucket, retry_config={"max_retries": 3})
 
