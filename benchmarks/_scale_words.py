@@ -16,9 +16,10 @@ def with_measured(page: str, text: str) -> str:
 def said(results: Row) -> str:
     own, scheduler = results["machine"], results["scheduler"]
     load = own["load_before"]
-    others = f"; others were at work (load {load}), so wall times are too long" if load > QUIET else ""
+    others = f"\nOthers were at work (load {load}): wall times and gains must be measured again, on a quiet machine."
     parts = (
-        f"Measured by `benchmarks/scale.py` on {own['cores']} cores ({own['processor']}){others}.",
+        f"Measured by `benchmarks/scale.py` on {own['cores']} cores ({own['processor']})."
+        f"{others if load > QUIET else ''}",
         of_workers(results["workers"]),
         of_scheduler(scheduler["by_workers"], scheduler["bytes_a_task"]),
         of_simulation(results["simulation"]),
