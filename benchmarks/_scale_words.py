@@ -14,17 +14,23 @@ def with_measured(page: str, text: str) -> str:
 
 
 def said(results: Row) -> str:
-    own, scheduler = results["machine"], results["scheduler"]
-    load = own["load_before"]
-    others = f"\nOthers were at work (load {load}): wall times and gains must be measured again, on a quiet machine."
+    scheduler = results["scheduler"]
     parts = (
-        f"Measured by `benchmarks/scale.py` on {own['cores']} cores ({own['processor']})."
-        f"{others if load > QUIET else ''}",
+        of_machine(results["machine"]),
         of_workers(results["workers"]),
         of_scheduler(scheduler["by_workers"], scheduler["bytes_a_task"]),
         of_simulation(results["simulation"]),
     )
     return "\n\n".join(parts)
+
+
+def of_machine(own: Row) -> str:
+    measured = f"Measured by `benchmarks/scale.py` on {own['cores']} cores ({own['processor']})."
+    load = own["load_before"]
+    if load <= QUIET:
+        return measured
+    return f"""{measured}
+Others were at work (load {load}): wall times and gains must be measured again, on a quiet machine."""
 
 
 def of_workers(found: Row) -> str:
