@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from unclouded.core.classes import NODATA
+from unclouded.core.cores import usable_cores
 from unclouded.core.spec import ModelSpec
 from unclouded.core.strips import Strip, Strips
 from unclouded.core.windows import Window, whole
 from unclouded.predict._model import Model
 from unclouded.predict._reading import as_trained
 from unclouded.predict._runner import Runner
+from unclouded.predict._sizing import Task, windowing_for
 from unclouded.predict._slabs import Decoding, Slab, decoded
 from unclouded.predict._windows import Windowing, input_shape, lay_inputs, strips_of, windows_of
 from unclouded.scene import Reading, Scene
@@ -50,6 +52,7 @@ def predict(
     optional bands that the scene lacks; the network is told which.
 
     Args:
+        windowing: None: the windows with the least work in the default memory, on all cores.
         region: only the windows that hold pixels of it: the same windows as of the whole scene.
 
     Raises:
@@ -57,12 +60,12 @@ def predict(
         OptionError: a window size that does not fit the model's stride.
         ModelError: the device has not the memory for one window.
     """
-    windowing = windowing or Windowing()
+    shape = scene.grid.shape
+    windowing = windowing or windowing_for(Task(spec=model.spec, shape=shape, threads=usable_cores()))
     windowing.check(model.spec)
     scene = as_trained(scene, model.spec)
     presence = _presence(scene, model.spec)
     runner = Runner(session=model.session, spec=model.spec, presence=presence)
-    shape = scene.grid.shape
     # a window a thread: one window on all threads leaves them waiting for each other. A card takes batches,
     # one while the next is laid.
     workers = windowing.running if model.session.batch == 1 else min(2, windowing.running)
