@@ -33,9 +33,9 @@ OPENVINO_BYTES, OPENVINO_TIMES = 70_000_000, {"fp32": 1.9, "bf16": 1.1}
 MOST_PX = {"dense": 120_000, "strided": 1_500_000}
 """Of a window with its halo: larger ones fall out of the processor's caches (patchcnn: 2.0 s a Mpx at 256 px
 a side, 2.3 at 768, 3.9 at 512 x 2048)."""
-WAITING = {"overlap": 1.0, "strip": 1.05, "alone": 1.25}
-"""What it costs in cores that wait: to decode a few blocks of the next strip only while windows run; to run
-them one at a time."""
+WAITING = {"overlap": 0.0, "strip": 0.05, "alone": 0.25}
+"""Cores that wait, of each beside the first: where only a few blocks of the next strip are decoded while
+windows run; where these run one at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +148,7 @@ def work_of(task: Task, windowing: Windowing) -> int:
 
 
 def _cost(task: Task, windowing: Windowing) -> float:
-    waiting = WAITING[_mode(windowing)] if task.threads > 1 else 1.0
+    waiting = 1.0 + WAITING[_mode(windowing)] * (task.threads - 1)
     return work_of(task, windowing) * waiting
 
 
