@@ -30,12 +30,14 @@ BLOCK_PX = 700_000
 """Pixels of a band that are decoded at a time; enough rows to share the samples around them."""
 OPENVINO_BYTES, OPENVINO_TIMES = 70_000_000, {"fp32": 1.9, "bf16": 1.1}
 """What OpenVINO takes beside, and of the above (215 and 1988 bytes a pixel in fp32, 140 and 1032 in bf16)."""
-MOST_PX = {"dense": 120_000, "strided": 1_500_000}
+MOST_PX = {"dense": 120_000, "strided": 2_400_000}
 """Of a window with its halo: larger ones fall out of the processor's caches (patchcnn: 2.0 s a Mpx at 256 px
 a side, 2.3 at 768, 3.9 at 512 x 2048)."""
 WAITING = {"overlap": 0.0, "strip": 0.05, "alone": 0.25}
 """Cores that wait, of each beside the first: where only a few blocks of the next strip are decoded while
 windows run; where these run one at a time."""
+TOO_FEW = 0.1
+"""The same, of each core for which a strip has no window."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,8 +150,9 @@ def work_of(task: Task, windowing: Windowing) -> int:
 
 
 def _cost(task: Task, windowing: Windowing) -> float:
-    waiting = 1.0 + WAITING[_mode(windowing)] * (task.threads - 1)
-    return work_of(task, windowing) * waiting
+    abreast = math.ceil(task.shape[1] / windowing.width)
+    idle = WAITING[_mode(windowing)] * (task.threads - 1) + TOO_FEW * max(0, task.threads - abreast)
+    return work_of(task, windowing) * (1 + idle)
 
 
 def _mode(windowing: Windowing) -> str:
