@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnxruntime as ort
@@ -148,3 +149,9 @@ def test_a_folder_that_cannot_be_made_is_named(data_set, tmp_path):
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     with pytest.raises(OutputError, match="file/out"):
         train(read_config(data_set / "config.toml"), tmp_path / "file" / "out")
+
+
+def test_a_patch_network_takes_no_store(data_set, tmp_path):
+    config = replace(read_config(data_set / "config.toml"), store="somewhere")
+    with pytest.raises(OptionError, match="found store somewhere"):
+        train(config, tmp_path / "out")

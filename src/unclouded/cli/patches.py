@@ -8,8 +8,6 @@ import click
 from unclouded.cli._show import output_folder, scene_progress
 from unclouded.core.errors import OptionError
 
-_NEEDED = ("torch", "lightning", "zarr")
-
 
 @click.command("patches", short_help="Cut scenes and masks into a patch store to train from.")
 @click.argument("config", type=click.Path(path_type=Path), metavar="CONFIG.toml")
@@ -23,8 +21,7 @@ def command(config: Path, folder: Path, *, size: int, dry_run: bool, quiet: bool
     """Write the scenes of CONFIG.toml, a configuration of `unclouded train`, as a store of patches.
 
     For sets larger than memory: Zarr version 3, sharded, any patch read alone. The 37 scenes of the original
-    study at 60 m fit into memory and need none. The test part is left out. Needs the extras `train` and
-    `zarr`.
+    study at 60 m fit into memory and need none. The test part is left out. Needs the extra `zarr`, no torch.
 
     \b
     Examples:
@@ -34,18 +31,25 @@ def command(config: Path, folder: Path, *, size: int, dry_run: bool, quiet: bool
     \b
     A run that was stopped goes on where it was, shard by shard.
     """  # noqa: D301 - \b is click's mark for text that must not be re-wrapped
-    absent = [name for name in _NEEDED if find_spec(name) is None]
-    if absent:
+    if find_spec("zarr") is None:
         raise OptionError(
-            f"unclouded patches: expected the extras 'train' and 'zarr', found no {' and no '.join(absent)}; "
-            "pip install 'unclouded[train,zarr]'"
+            "unclouded patches: expected the extra 'zarr', found no zarr; pip install 'unclouded[zarr]'"
         )
+    from unclouded.core.bands import NAMES, canonical_names
     from unclouded.patches import estimate, write_store
     from unclouded.training import read_config
-    from unclouded.training.run import find_settled, make_network
+    from unclouded.training.config import find_settled
 
     settings = read_config(config)
-    bands = make_network(settings).config.bands
+    if settings.model == "patchcnn":
+        raise OptionError(
+            f"{config}: expected a network that takes its squares from a store, found patchcnn, which takes "
+            "patches from scenes in memory; train it without"
+        )
+    stated = settings.options.get("bands", NAMES)
+    if not isinstance(stated, list | tuple) or not stated:
+        raise OptionError(f"{config}: [options] bands: expected a list of names, found {stated!r}")
+    bands = canonical_names([str(name) for name in stated])
     pairs = [pair for pair in find_settled(settings) if pair.split != "test"]
     said = estimate(pairs, bands, size)
     click.echo(

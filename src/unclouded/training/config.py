@@ -61,13 +61,16 @@ from unclouded.core.errors import OptionError
 from unclouded.patches import (
     Augmentation,
     LabelFiles,
+    Pair,
     Sampling,
     SceneFiles,
     Splitting,
     Squares,
     SyntheticScenes,
+    find_pairs,
+    settled,
 )
-from unclouded.training.losses import LossConfig
+from unclouded.training._loss_config import LossConfig
 from unclouded.training.optimisation import Optimisation
 
 Record = TypeVar("Record")
@@ -120,6 +123,12 @@ class TrainingConfig:
     def as_json(self) -> dict[str, Any]:
         """Every option with the value that it has: the effective configuration."""
         return {**asdict(self), "path": self.path.name, "options": dict(self.options)}
+
+
+def find_settled(config: TrainingConfig) -> tuple[Pair, ...]:
+    """Every scene of a configuration in its part."""
+    pairs = find_pairs(config.sources, config.path.parent)
+    return settled(pairs, config.split, seed=config.seed, folder=config.path.parent)
 
 
 # section of the file -> record; the rest of the keys are plain values or lists

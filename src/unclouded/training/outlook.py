@@ -9,10 +9,11 @@ from unclouded.core.errors import UncloudedError
 from unclouded.models import patchcnn
 from unclouded.patches import Pair
 from unclouded.patches.pairs import shape_of
+from unclouded.training._loss_config import LossConfig
 from unclouded.training.checkpoint import Network
-from unclouded.training.config import TrainingConfig
-from unclouded.training.losses import LossConfig, allowed, binary_loss, pixel_loss, set_table
-from unclouded.training.run import find_settled, make_network, threads
+from unclouded.training.config import TrainingConfig, find_settled
+from unclouded.training.losses import allowed, binary_loss, pixel_loss, set_table
+from unclouded.training.run import make_network, threads
 from unclouded.training.tasks import Arrays, patch_logits
 
 _TIMED_STEPS = 3

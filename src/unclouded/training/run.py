@@ -20,11 +20,9 @@ from unclouded.patches import (
     Pair,
     SceneFiles,
     Store,
-    find_pairs,
     labelled,
     open_store,
     read_pair,
-    settled,
     write_list,
 )
 from unclouded.patches.guides import teacher_classes
@@ -37,7 +35,7 @@ from unclouded.training.checkpoint import (
     save_checkpoint,
     start_from,
 )
-from unclouded.training.config import TrainingConfig, record
+from unclouded.training.config import TrainingConfig, find_settled, record
 from unclouded.training.export import Agreement, compare_with_torch, network_of, noise_for, to_onnx
 from unclouded.training.loop import LAST, Run, fit
 from unclouded.training.mlm import write_item
@@ -112,12 +110,6 @@ def make_network(config: TrainingConfig) -> Network:
     return network
 
 
-def find_settled(config: TrainingConfig) -> tuple[Pair, ...]:
-    """Every scene of a configuration in its part."""
-    pairs = find_pairs(config.sources, config.path.parent)
-    return settled(pairs, config.split, seed=config.seed, folder=config.path.parent)
-
-
 def read_scenes(config: TrainingConfig, bands: tuple[str, ...]) -> Iterator[LabelledScene]:
     """Every scene that a patch network learns from, with its labels.
 
@@ -138,6 +130,11 @@ def make_task(network: Network, config: TrainingConfig, pairs: Sequence[Pair]) -
     parts = {part: [pair for pair in pairs if pair.split == part] for part in ("train", "validation")}
     _check_guides(network, config, parts["train"])
     if isinstance(network, patchcnn.PatchCnn):
+        if config.store:
+            raise OptionError(
+                f"{config.path}: expected scenes in memory, from which patchcnn takes its patches, found "
+                f"store {config.store}; leave it away"
+            )
         bands = network.config.bands
         return PatchTask.of(
             (_labelled(pair, bands) for pair in parts["train"]),

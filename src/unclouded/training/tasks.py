@@ -27,8 +27,8 @@ from unclouded.patches import (
     draw_plan,
 )
 from unclouded.patches.memory import cut, whole_items
+from unclouded.training._loss_config import LossConfig
 from unclouded.training.losses import (
-    LossConfig,
     allowed,
     binary_loss,
     channels_of,
