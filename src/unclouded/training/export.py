@@ -23,8 +23,9 @@ from unclouded.training._graph import INPUT, PRESENCE
 from unclouded.training._smp_graph import smp_model
 from unclouded.training._unet_graph import unet_model, unet_of
 
-TOLERANCE = 1e-5
-"""Largest difference between the file's probabilities and the network's that is let pass."""
+TOLERANCE = 1e-4
+"""Largest difference between the file's probabilities and the network's that is let pass: that of sums of
+float32 in another order. After ten steps, on noise, it was 1.3e-5; a wrong graph differs by far more."""
 
 NETWORK_KEY = "unclouded_network"
 """Metadata key of the options of the network that a file was exported from."""
