@@ -19,8 +19,8 @@ CACHE_BYTES_COLUMN = 27_000
 CACHE_SHARE, CACHE_FROM, LEAST_CACHE = 0.3, 400_000_000, 48_000_000
 """What they may take: so much of the memory above so many bytes, and no less than that. With less than they
 want, some are decoded twice; in little memory that costs less than small windows do."""
-SLACK = 1.15
-"""What the heap holds of memory that was given back: up to a seventh more was resident than is counted."""
+SLACK = 1.2
+"""What the heap holds of memory that was given back: up to a fifth more was resident than is counted."""
 RESAMPLING_BYTES_PX = 40
 """Arrays that one band's rows pass through on their way to the mask's grid, a pixel."""
 RUN_BYTES_PX = {"dense": 1100, "strided": 150}
