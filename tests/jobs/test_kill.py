@@ -44,13 +44,13 @@ class Nursery:
         words = [sys.executable, "-W", "ignore", "-c", NURSERY, str(folder), *map(str, sources)]
         self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def run(self, kill_after=None):
-        """Exit status of a run, killed after so many seconds."""
+    def run(self, wait=None):
+        """Exit status of a run, killed when `wait` returns."""
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         child = int(self._process.stdout.readline())
-        if kill_after is not None:
-            time.sleep(kill_after)
+        if wait is not None:
+            wait()
             os.kill(child, signal.SIGKILL)
         return int(self._process.stdout.readline())
 
@@ -91,9 +91,17 @@ def look(folder):
     return found
 
 
+def masks_and_more(folder, count, seconds):
+    """Until so many masks are there, and for some time after."""
+    deadline = time.monotonic() + 60
+    while len(list(folder.glob("*_mask.tif"))) < count and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(seconds)
+
+
 def test_twenty_kills_lose_nothing_make_nothing_twice_and_tear_nothing(scenes, tmp_path, nursery):
     rng = random.Random(20)
-    sources = scenes(2 * KILLS + 5)
+    sources = scenes(3 * KILLS)
     whole = tmp_path / "whole"
     begun = time.monotonic()
     mask(sources, whole, MaskOptions(preview=False))
@@ -102,8 +110,8 @@ def test_twenty_kills_lose_nothing_make_nothing_twice_and_tear_nothing(scenes, t
     runs, made = nursery(out, sources), {}
     unfinished = 0
     for _ in range(KILLS):
-        killed = runs.run(kill_after=rng.uniform(0, 4 * each)) == signal.SIGKILL
-        unfinished += killed
+        goal, more = len(made) + rng.randrange(2), rng.uniform(0, 2 * each)
+        unfinished += runs.run(lambda goal=goal, more=more: masks_and_more(out, goal, more)) == signal.SIGKILL
         now = look(out)
         masks = {name: which for name, which in now.items() if name.endswith(".tif")}
         assert {name: masks.get(name) for name in made} == made  # not lost, not made again

@@ -18,7 +18,7 @@ from typing import IO, Any, Protocol
 
 from unclouded.core.errors import OutputError
 from unclouded.outputs._atomic import prepare_folder, replacing
-from unclouded.outputs.report import NAME, read_scenes, write_report
+from unclouded.outputs.report import NAME, read_scenes, report_text
 
 RECORD = "record.json"
 _SHARD = re.compile(r"run-\d+-of-\d+\.json", re.ASCII)
@@ -172,8 +172,11 @@ class Folder:
         return merged([read_scenes(self.path, name) for name in (*others, self.report)])
 
     def write_report(self, run: Mapping[str, Any], entries: Mapping[str, Entry]) -> None:
-        """Replace the report."""
-        write_report(self.path, run, entries, self.report)
+        """Replace the report; its draft lies with the attempts, where the next run clears up."""
+        draft = self._desk / self.report
+        with replacing(draft) as part:
+            part.write_text(report_text(run, entries), encoding="utf-8")
+        _rename(draft, self.path / self.report)
 
     @property
     def _desk(self) -> Path:
@@ -181,12 +184,14 @@ class Folder:
 
     def _publish(self, attempt: Path) -> None:
         for file in files_in(attempt):
-            try:
-                (attempt / file).replace(self.path / file)
-            except OSError as err:
-                raise OutputError(
-                    f"{self.path / file}: cannot be written: {err.strerror or err}; check permissions"
-                ) from err
+            _rename(attempt / file, self.path / file)
+
+
+def _rename(file: Path, path: Path) -> None:
+    try:
+        file.replace(path)
+    except OSError as err:
+        raise OutputError(f"{path}: cannot be written: {err.strerror or err}; check permissions") from err
 
 
 def is_report(name: str) -> bool:
