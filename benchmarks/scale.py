@@ -102,10 +102,17 @@ def of_workers(options: argparse.Namespace) -> Row:
         "scenes": options.scenes,
         "side_px": options.side,
         "ways": rows,
+        "cpu_between_share": round(between_share(rows[WAYS[0]]), 4),
         "gain_of_handing_over": round(apart / handed, 3),
         "gain_of_a_second_worker_and_core": round(tied / two, 3),
         "gain_of_workers_over_threads": round(handed / two, 3),
     }
+
+
+def between_share(row: Row) -> float:
+    """What one thread does while the other core waits. On two cores handing over gains this share at most:
+    P of the work on both cores and S on one take P / 2 + S, overlapped (P + S) / 2."""
+    return float(row["cpu_between_s"] / row["cpu_s"])
 
 
 def best_in_turns(repeats: int, measure: Callable[[str], Row]) -> dict[str, Row]:
@@ -132,11 +139,32 @@ def masked(folder: Path, way: str) -> Row:
     if way.endswith("on one core"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     reports: list[Any] = []
+    between = Between()
     with tempfile.TemporaryDirectory() as out:
-        row = clocked(lambda: reports.append(mask(sources, out, MaskOptions(), run=run)))
+        row = clocked(
+            lambda: reports.append(mask(sources, out, MaskOptions(), run=run, progress=between.told))
+        )
+    row["cpu_between_s"] = between.cpu_s
     row["cpu_of_workers_s"] = sum(os.times()[2:4])
     row["scene_s"] = sorted(scene.seconds for scene in reports[0].scenes)
     return row
+
+
+@dataclass
+class Between:
+    """Processor time from the last window of a scene to the first of the next: one thread writes and opens.
+
+    It tells scenes apart only where they come one after the other.
+    """
+
+    cpu_s: float = 0.0
+    last: float | None = None
+
+    def told(self, _: str, share: float) -> None:
+        now = time.process_time()
+        if share == 0.0 and self.last is not None:
+            self.cpu_s += now - self.last
+        self.last = now
 
 
 # --- the scheduler -----------------------------------------------------------------------------------------
