@@ -93,7 +93,7 @@ def test_memory_that_does_not_suffice_is_said(scenes, tmp_path, monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(_task, "mask_scene", hungry)
-    with pytest.raises(UncloudedError, match=r"scene_000.*memory of this process, found it full; .*--max-memory"):
+    with pytest.raises(UncloudedError, match=r"scene_000.*memory of this process, found it full; .*--max"):
         mask(sources, tmp_path / "out", FAST)
 
 
