@@ -28,7 +28,7 @@ RUN_BYTES_PX = {"dense": 1100, "strided": 150}
 (1064 at 272 px), and on a U-Net, whose first layer halves the resolution (133 at 960 px)."""
 BLOCK_PX = 700_000
 """Pixels of a band that are decoded at a time; enough rows to share the samples around them."""
-OPENVINO_BYTES, OPENVINO_TIMES = 70_000_000, {"fp32": 1.9, "bf16": 1.1}
+OPENVINO_BYTES, OPENVINO_TIMES = 230_000_000, {"fp32": 1.9, "bf16": 1.1}
 """What OpenVINO takes beside, and of the above (215 and 1988 bytes a pixel in fp32, 140 and 1032 in bf16)."""
 MOST_PX = {"dense": 120_000, "strided": 2_400_000}
 """Of a window with its halo: larger ones fall out of the processor's caches (patchcnn: 2.0 s a Mpx at 256 px
