@@ -3,7 +3,7 @@
     python recipes/unet-v1/publish.py --model OUT/unet-v1.onnx --accuracy accuracy.json
 
 accuracy.json is the cross-validation by `benchmarks/accuracy.py --folds … --bands …`: each image judged by
-the network of the fold that held its site out.
+the network of the fold that held its site out. Without it the model is a preview, and says so.
 """
 
 import argparse
@@ -18,7 +18,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from _accuracy.systems import SUBSETS
 from calibrate import spec_of
-from train import VERSION
+from train import SENSORS, VERSION
 
 from unclouded.core.bands import NAMES, band
 from unclouded.core.spec import ModelSpec
@@ -36,6 +36,7 @@ TRAINING_DATA = (
     "teacher: ukis-csmask 1.0.0 (DLR, Apache-2.0) at about 30 m on all these, alone and blended in pairs",
 )
 WHY = "the best that we have; read docs/models/unet-v1.md for where it fails"
+PREVIEW = "a preview, trained briefly and not yet cross-validated; read docs/models/unet-v1.md"
 GROUP = "all but compare-only"
 
 
@@ -44,27 +45,40 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", type=Path, required=True, metavar="FILE")
-    parser.add_argument("--accuracy", type=Path, required=True, metavar="JSON")
+    parser.add_argument("--accuracy", type=Path, metavar="JSON")
     parser.add_argument("-o", "--output", type=Path, default=WEIGHTS / "unet-v1.onnx", metavar="FILE")
     options = parser.parse_args()
-    report = json.loads(options.accuracy.read_text(encoding="utf-8"))
     content = options.model.read_bytes()
-    spec = published(spec_of(content), report)
+    spec = named(spec_of(content))
+    if options.accuracy:
+        spec = judged(spec, json.loads(options.accuracy.read_text(encoding="utf-8")))
     network = network_of(content, where=str(options.model)).eval()
     options.output.write_bytes(to_onnx(network, spec))
     print(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB")
 
 
-def published(spec: ModelSpec, report: Mapping[str, Any]) -> ModelSpec:
+def named(spec: ModelSpec) -> ModelSpec:
+    """The spec with what it is made from, as a preview."""
+    return replace(
+        spec,
+        name="unet-v1",
+        version=VERSION,
+        sensors=SENSORS,
+        training_data=TRAINING_DATA,
+        figures={},
+        expected={},
+        recommended=False,
+        why=PREVIEW,
+    )
+
+
+def judged(spec: ModelSpec, report: Mapping[str, Any]) -> ModelSpec:
     """The spec with what the cross-validation found."""
     labelled = report["labelled"]
     systems = [name for name in labelled if name.endswith(" native")]
     ours = next(name for name in systems if not name.startswith("ukis"))
     return replace(
         spec,
-        name="unet-v1",
-        version=VERSION,
-        training_data=TRAINING_DATA,
         figures=figures(labelled[ours]["groups"]),
         expected=expected(labelled, ours),
         recommended=True,

@@ -1,9 +1,10 @@
 """Train unet-v1, or a fold's model of its cross-validation.
 
-    python recipes/unet-v1/train.py --data DIR --teachers TAUGHT -o RUN --steps 16000
-    python recipes/unet-v1/train.py --data DIR --teachers TAUGHT -o RUN --fold fold0 --steps 3000
+    python recipes/unet-v1/train.py --data DIR --teachers TAUGHT -o RUNS --steps 9000
+    python recipes/unet-v1/train.py --data DIR --teachers TAUGHT -o RUNS --steps 9000 --fold fold0
 
-Processor and GPU alike; a checkpoint every 500 steps, from which `--resume` goes on. RUN gets `NAME.onnx`.
+Processor and GPU alike; a checkpoint every 500 steps, from which `--resume` goes on. RUNS gets `NAME.onnx`, and
+its folder `NAME` the checkpoints.
 Without a fold, nothing is held out: such a model is judged on images that are not in DIR.
 """
 
@@ -32,7 +33,8 @@ from unclouded.training.losses import LossConfig, allowed, informative, pixel_lo
 from unclouded.training.optimisation import Judgement, Optimisation, Progress
 from unclouded.training.tasks import Arrays, Outcome
 
-VERSION = "1.0"
+VERSION = "0.9"
+SENSORS = ("sentinel-2", "landsat-8", "landsat-9")
 LOSS = LossConfig(dice=0.3, smoothing=0.01, class_weights=(1.0, 1.0, 1.0, 2.0))
 """Shadow is rare and was missed without a weight; calibration takes the bias out again."""
 TEACHER = 1.0
@@ -104,7 +106,7 @@ def spec_of(name: str, config: Config) -> ModelSpec:
         bands=NAMES,
         optional_bands=tuple(band for band in NAMES if band not in needed),
         levels=("L1C", "L2A"),
-        sensors=("sentinel-2", "landsat-8"),
+        sensors=SENSORS,
         gsd_m=(9.0, 170.0),
         best_gsd_m=20.0,
         classes=config.classes,
@@ -135,12 +137,11 @@ def train(found: tuple[Example, ...], options: argparse.Namespace) -> None:
         threads=options.threads,
         log_every=100,
     )
-    options.output.mkdir(parents=True, exist_ok=True)
     name = options.fold or "unet-v1"
+    folder = options.output / name
+    folder.mkdir(parents=True, exist_ok=True)
     spec = spec_of(name, network.config)
-    run = Run(
-        folder=options.output, progress=told, epoch=lambda _: None, seed=options.seed, spec=spec.to_json()
-    )
+    run = Run(folder=folder, progress=told, epoch=lambda _: None, seed=options.seed, spec=spec.to_json())
     task = CloudTask(pool=pool, classes=network.config.classes, workers=options.workers)
     fit(network, task, optimisation, run, resume=options.resume)
     (options.output / f"{name}.onnx").write_bytes(to_onnx(network, spec))
@@ -189,8 +190,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--without", action="append", default=[], choices=list(SHARES), help="leave out a kind"
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN")
-    parser.add_argument("--steps", type=int, default=16_000)
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUNS")
+    parser.add_argument("--steps", type=int, default=9_000)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--echo", type=int, default=3, help="times that a sample is shown")
     parser.add_argument("--seed", type=int, default=1)
