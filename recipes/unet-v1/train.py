@@ -3,8 +3,8 @@
     python recipes/unet-v1/train.py --data DIR --teachers TAUGHT -o RUNS --steps 9000
     python recipes/unet-v1/train.py --data DIR --teachers TAUGHT -o RUNS --steps 9000 --fold fold0
 
-Processor and GPU alike; a checkpoint every 500 steps, from which `--resume` goes on. RUNS gets `NAME.onnx`, and
-its folder `NAME` the checkpoints.
+Processor and GPU alike; a checkpoint every 500 steps, from which `--resume` goes on. RUNS gets `NAME.onnx`,
+and its folder `NAME` the checkpoints.
 Without a fold, nothing is held out: such a model is judged on images that are not in DIR.
 """
 
