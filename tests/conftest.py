@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from hypothesis import settings
 # a busy machine is slow now and then: that is no failure, and says nothing of the code
 settings.register_profile("unclouded", deadline=None)
 settings.load_profile("unclouded")
+
+# a run in a script's background is born deaf to Ctrl-C, and with it the programs that tests interrupt
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
