@@ -16,15 +16,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 import torch
 from dataset import Example, examples
 from torch import Tensor
 
 from unclouded.core import folds
 from unclouded.core.folds import Fold
-from unclouded.core.spec import METADATA_KEY, ModelSpec
 from unclouded.models.unet import UNet
+from unclouded.predict import load_model
 from unclouded.training.export import network_of, to_onnx, trimmed
 from unclouded.training.losses import allowed, informative, partial_cross_entropy, set_table
 
@@ -156,9 +155,8 @@ CLASSES_TABLE = set_table((0, 1, 2, 3))
 
 def write(file: Path, output: Path, correction: Correction) -> dict[str, object]:
     """The corrected network, under the same name."""
-    content = file.read_bytes()
-    network = network_of(content, where=str(file)).eval()
-    spec = spec_of(content)
+    network = network_of(file.read_bytes(), where=str(file)).eval()
+    spec = load_model(file).spec
     corrected(network, correction)
     (output / file.name).write_bytes(to_onnx(network, spec))
     return asdict(correction)
@@ -173,13 +171,6 @@ def corrected(network: UNet, correction: Correction) -> None:
         each = head.out_channels // len(biases)  # a class has one channel for each pixel of a coarse one
         head.weight /= correction.temperature
         head.bias.copy_(head.bias / correction.temperature + biases.repeat_interleave(each))
-
-
-def spec_of(content: bytes) -> ModelSpec:
-    """The spec in a model's metadata."""
-
-    facts = {item.key: item.value for item in onnx.load_from_string(content).metadata_props}
-    return ModelSpec.from_json(facts[METADATA_KEY], where="model")
 
 
 if __name__ == "__main__":

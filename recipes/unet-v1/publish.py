@@ -17,11 +17,11 @@ from typing import Any
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from _accuracy.systems import SUBSETS
-from calibrate import spec_of
 from train import SENSORS, VERSION
 
 from unclouded.core.bands import NAMES, band
 from unclouded.core.spec import ModelSpec
+from unclouded.predict import load_model
 from unclouded.training.export import network_of, to_onnx
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "src" / "unclouded" / "predict" / "weights"
@@ -48,11 +48,10 @@ def main() -> None:
     parser.add_argument("--accuracy", type=Path, metavar="JSON")
     parser.add_argument("-o", "--output", type=Path, default=WEIGHTS / "unet-v1.onnx", metavar="FILE")
     options = parser.parse_args()
-    content = options.model.read_bytes()
-    spec = named(spec_of(content))
+    spec = named(load_model(options.model).spec)
     if options.accuracy:
         spec = judged(spec, json.loads(options.accuracy.read_text(encoding="utf-8")))
-    network = network_of(content, where=str(options.model)).eval()
+    network = network_of(options.model.read_bytes(), where=str(options.model)).eval()
     options.output.write_bytes(to_onnx(network, spec))
     print(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB")
 

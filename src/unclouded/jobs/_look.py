@@ -1,6 +1,5 @@
 """A quick look at a scene's pixels: coarse where the source has levels, a sample where it has not."""
 
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from unclouded.core.cores import usable_cores
 from unclouded.core.errors import RasterError
 from unclouded.core.radiometry import to_reflectance
 from unclouded.core.windows import Window, whole
@@ -102,7 +102,7 @@ class _Band:
 def _read_each(place: _Place) -> tuple[dict[str, _Band], tuple[str, ...]]:
     """Bands by name, and a line for each that cannot be read."""
     names = place.scene.bands
-    with ThreadPoolExecutor(min(len(names), os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(len(names), usable_cores())) as pool:
         found = list(pool.map(lambda name: _band(place, name), names))
     read = {name: item for name, item in zip(names, found, strict=True) if isinstance(item, _Band)}
     return read, tuple(item for item in found if isinstance(item, str))

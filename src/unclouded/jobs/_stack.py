@@ -1,6 +1,5 @@
 """Products to stacks: one multi-band GeoTIFF a source on one grid, cut, padded and resumable."""
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy.typing as npt
 
 from unclouded._version import __version__
 from unclouded.core.bands import canonical_names
+from unclouded.core.cores import usable_cores
 from unclouded.core.errors import OptionError, UncloudedError
 from unclouded.core.grid import Grid
 from unclouded.core.product import REFLECTANCE, VALUES_TAG
@@ -296,7 +296,7 @@ class _Plan:
     def _part(self, strip: Strip, tally: "_Tally") -> npt.NDArray[np.generic]:
         if strip.source is None:
             return np.zeros((len(self.names), *strip.place.shape), self.encoding.file_dtype)
-        threads = min(_THREADS, os.cpu_count() or 1)
+        threads = min(_THREADS, usable_cores())
         numbers = self.scene.read_dn(self.names, strip.source, threads=threads)
         own = Numbers(dn=numbers.dn[:, strip.own], valid=numbers.valid[:, strip.own])
         tally.seen += int(own.valid.all(axis=0).sum())

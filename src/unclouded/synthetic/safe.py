@@ -1,6 +1,5 @@
 """A whole product on disk: `.SAFE` tree with JPEG 2000 bands, metadata, and the truth beside it."""
 
-import os
 import shutil
 import tempfile
 import zipfile
@@ -18,6 +17,7 @@ from affine import Affine
 
 from unclouded.core.bands import NAMES, band
 from unclouded.core.classes import CLOUD, NODATA
+from unclouded.core.cores import usable_cores
 from unclouded.core.errors import OptionError, OutputError
 from unclouded.core.windows import Window, tiled
 from unclouded.synthetic._facts import Facts, has_offset
@@ -103,7 +103,7 @@ def write_safe(
         add_offset=ADD_OFFSET if has_offset(baseline) else 0,
         truth_gsd=truth_gsd,
     )
-    workers = min(4, os.cpu_count() or 1) if threads is None else max(1, threads)
+    workers = min(4, usable_cores()) if threads is None else max(1, threads)
     paths = SafePaths(
         product=folder / (names.product + (".zip" if zipped else ".SAFE")),
         truth=folder / f"{names.product}_truth.tif",
