@@ -129,10 +129,12 @@ def _lay(values: npt.NDArray[np.float32], grown: Window, inner: Window, slabs: S
 
 def _mirror(values: npt.NDArray[np.float32], grown: Window, inner: Window, shape: tuple[int, int]) -> None:
     """Write what lies past the scene's edges, out of what lies within: columns first, then whole rows."""
-    if inner.width < grown.width:
-        cols = reflected(np.arange(grown.col_off, grown.col_end), shape[1]) - grown.col_off
-        own = slice(inner.row_off - grown.row_off, inner.row_end - grown.row_off)
-        values[:, own, : grown.width] = values[:, own][:, :, cols]
-    if inner.height < grown.height:
-        rows = reflected(np.arange(grown.row_off, grown.row_end), shape[0]) - grown.row_off
-        values[:, : grown.height] = values[:, rows]
+    own = slice(inner.row_off - grown.row_off, inner.row_end - grown.row_off)
+    for first, last in ((grown.col_off, inner.col_off), (inner.col_end, grown.col_end)):
+        cols = reflected(np.arange(first, last), shape[1]) - grown.col_off
+        values[:, own, first - grown.col_off : last - grown.col_off] = values[:, own, cols]
+    for first, last in ((grown.row_off, inner.row_off), (inner.row_end, grown.row_end)):
+        rows = reflected(np.arange(first, last), shape[0]) - grown.row_off
+        values[:, first - grown.row_off : last - grown.row_off, : grown.width] = values[
+            :, rows, : grown.width
+        ]

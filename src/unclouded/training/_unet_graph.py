@@ -44,7 +44,7 @@ def unet_model(network: UNet, *, optional: bool = True) -> ModelProto:
         name = graph.op("DepthToSpace", [name], blocksize=STEM_STRIDE, mode="CRD")
     else:
         name = _doubled(graph, name, "linear")
-    graph.nodes.append(helper.make_node("Softmax", [name], [OUTPUT], axis=1))
+    _softmax(graph, name)
     return _model(graph, network, optional=optional)
 
 
@@ -165,6 +165,18 @@ def _conv(graph: Graph, name: str, conv: nn.Conv2d | None, weight: Floats, bias:
         pads=[down, right, down, right],
         group=conv.groups,
     )
+
+
+def _softmax(graph: Graph, logits: str) -> None:
+    """The output: probabilities along the classes.
+
+    In ONNX Runtime the operator of that name turns the array about first: 0.09 s a Mpx, a quarter of the whole
+    network, where its five steps take 0.03.
+    """
+    highest = graph.op("ReduceMax", [logits], axes=[1])
+    odds = graph.op("Exp", [graph.op("Sub", [logits, highest])])
+    total = graph.op("ReduceSum", [odds, graph.ints([1])])
+    graph.nodes.append(helper.make_node("Div", [odds, total], [OUTPUT]))
 
 
 def _doubled(graph: Graph, name: str, mode: str) -> str:

@@ -88,12 +88,10 @@ def _inputs(session: ort.InferenceSession, sample: Floats) -> dict[str, Floats]:
 def _half(model: ModelProto) -> ModelProto:
     from onnxruntime.transformers.float16 import convert_float_to_float16  # noqa: PLC0415 - seldom wanted
 
-    # the input's range and normalisation stay exact: a cirrus reflectance of 0.002 has three digits in half
-    return _ordered(
-        convert_float_to_float16(
-            model, keep_io_types=True, op_block_list=["Resize", "Clip", "Softmax", "Sigmoid"]
-        )
-    )
+    # the input's range and normalisation stay exact: a cirrus reflectance of 0.002 has three digits in half;
+    # so does the softmax, which some networks have as one operator and the U-Net in steps
+    exact = ["Resize", "Clip", "Softmax", "Sigmoid", "Exp", "ReduceSum", "Div"]
+    return _ordered(convert_float_to_float16(model, keep_io_types=True, op_block_list=exact))
 
 
 def _ordered(model: ModelProto) -> ModelProto:
