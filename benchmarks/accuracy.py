@@ -80,6 +80,8 @@ def arguments() -> argparse.Namespace:
                         help="also run models at this spacing; native is always run")  # fmt: skip
     parser.add_argument("--bands", action="append", default=[], choices=tuple(SUBSETS),
                         help="also run models with these bands alone; all are always run")  # fmt: skip
+    parser.add_argument("--coarse", action="append", type=int, default=[], metavar="TIMES",
+                        help="also run models with invisible bands so many times coarser")  # fmt: skip
     parser.add_argument("--folds", type=Path, metavar="FILE", help="judge each site by its own fold's model")
     parser.add_argument("--fold", metavar="NAME", help="judge only what this fold holds out")
     parser.add_argument("--write-folds", type=Path, metavar="FILE")
@@ -155,7 +157,7 @@ def systems_of(options: argparse.Namespace, known: tuple[folds.Fold, ...]) -> li
     found = [
         one
         for text in options.model
-        for one in model_systems(text, folds=known, gsds=spacings, subsets=subsets)
+        for one in model_systems(text, folds=known, gsds=spacings, subsets=subsets, coarse=options.coarse)
     ]
     return found + [one for name in options.peer for one in peer_systems(name, threads=options.threads)]
 

@@ -1,12 +1,13 @@
 """Who is judged: models of ours through our own predict path, peers, thresholds. All get the same pixels."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import map_coordinates
 
 from unclouded.core import registry
 from unclouded.core.bands import band, missing
@@ -14,9 +15,11 @@ from unclouded.core.classes import CLEAR, CLOUD, LEGENDS, SHADOW, THICK, Legend,
 from unclouded.core.folds import Fold
 from unclouded.core.grid import Grid
 from unclouded.core.spec import ModelSpec
+from unclouded.core.windows import Window
 from unclouded.evaluate import peers
+from unclouded.patches.augment import area_mean
 from unclouded.predict import Model, load_model, predict, to_codes
-from unclouded.scene import Scene
+from unclouded.scene import Reading, Scene
 
 Floats = npt.NDArray[np.float32]
 TASK_CLASSES = {"cloud": CLOUD, "cloud_shadow": frozenset({SHADOW})}
@@ -62,10 +65,14 @@ def model_systems(
     folds: tuple[Fold, ...] = (),
     gsds: tuple[float | None, ...] = (None,),
     subsets: tuple[str | None, ...] = (None,),
+    coarse: Sequence[int] = (),
 ) -> list[System]:
     """A model of ours at each spacing, with all bands and with only those of each of `SUBSETS` named.
 
     `{fold}` in its name stands for the fold that judges an image.
+
+    Args:
+        coarse: also with all but the visible bands read so many times coarser than the image.
     """
     judged = {name: fold.name for fold in folds for name in fold.judged}
     opened: dict[str, Model] = {}
@@ -79,14 +86,23 @@ def model_systems(
         return opened[key]
 
     label = Path(text).stem if text.endswith(".onnx") else text
-    return [
+    version = text if "{fold}" in text else _model_version(text)
+    found = [
         System(
             name=f"{label} {_at(gsd)}" + (f", {subset}" if subset else ""),
-            version=text if "{fold}" in text else _model_version(text),
+            version=version,
             run=lambda scene, name, gsd=gsd, subset=subset: _run_model(of(name), cut_to(scene, subset), gsd),
         )
         for gsd in gsds
         for subset in subsets
+    ]
+    return found + [
+        System(
+            name=f"{label} native, others {times} x coarser",
+            version=version,
+            run=lambda scene, name, times=times: _run_model(of(name), scene, None, coarser=times),
+        )
+        for times in coarse
     ]
 
 
@@ -148,7 +164,47 @@ def coarsened(scene: Scene, gsd: float | None) -> Scene:
     return scene.at(gsd)
 
 
-def _run_model(model: Model | None, scene: Scene, gsd: float | None) -> Verdict | None:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CoarserBands:
+    """A scene whose bands but the visible ones are as if read at a coarser level."""
+
+    inner: Scene
+    times: int
+
+    @property
+    def grid(self) -> Grid:
+        """The scene's own."""
+        return self.inner.grid
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """The scene's own."""
+        return self.inner.bands
+
+    def read(self, bands: Sequence[str], window: Window, *, threads: int = 1) -> Reading:
+        """As the scene does; chips are small enough to be read whole each time."""
+        reading = self.inner.read(bands, threads=threads)
+        values = np.stack(
+            [
+                layer if band(name).common_name in SUBSETS["visible"] else self._coarse(layer)
+                for name, layer in zip(bands, reading.reflectance, strict=True)
+            ]
+        )
+        return Reading(reflectance=values[:, *window.slices], valid=reading.valid[window.slices])
+
+    def _coarse(self, layer: Floats) -> Floats:
+        """Means of blocks, interpolated back."""
+        height, width = layer.shape
+        small = area_mean(layer, float(self.times), -(-max(height, width) // self.times))
+        rows, cols = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
+        places = [(axis + 0.5) / self.times - 0.5 for axis in (rows, cols)]
+        inside = small[: height // self.times, : width // self.times]
+        return np.asarray(map_coordinates(inside, places, order=1, mode="nearest"), np.float32)
+
+
+def _run_model(
+    model: Model | None, scene: Scene, gsd: float | None, *, coarser: int | None = None
+) -> Verdict | None:
     if model is None or not _fits(model.spec, scene):
         return None
     work = coarsened(scene, gsd)
@@ -158,7 +214,7 @@ def _run_model(model: Model | None, scene: Scene, gsd: float | None) -> Verdict 
     shape = work.grid.shape
     codes = np.empty(shape, np.uint8)
     shares = np.empty((len(model.spec.classes), *shape), np.float32)
-    for part in predict(work, model):
+    for part in predict(work if coarser is None else CoarserBands(inner=work, times=coarser), model):
         codes[part.window.slices] = to_codes(part, model.spec)
         shares[(slice(None), *part.window.slices)] = part.probabilities
     binary = set(model.spec.classes) == {CLEAR, THICK}

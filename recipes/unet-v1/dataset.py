@@ -4,6 +4,8 @@
 - `own`: images that we labelled ourselves, but for those that are for measuring;
 - `clear`, `overcast`, `cirrus`: images that are one thing all over, exactly known; synthetic clouds go over
   the clear ones while training (`unclouded.patches.augment.clouded`);
+- `synthetic`: cloudless land of `unclouded.synthetic`, much of it what real images at hand have little of:
+  snow, salt, sand and shores, in all 13 bands;
 - `taught`: any of these images at the teacher's spacing, with its probabilities (`teacher_labels.py`);
 - `blend`: pairs of them blended, with the teacher's probabilities (`blend_labels.py`).
 
@@ -40,6 +42,7 @@ from unclouded.core.classes import CLEAR, CLOUD, SHADOW, SNOW, THIN, class_bits
 from unclouded.core.folds import Fold, Member
 from unclouded.patches.augment import Sample, rescaled
 from unclouded.scene import Scene
+from unclouded.synthetic import LANDSCAPES, Landscape, SceneConfig, render
 
 CLASSES_OF_TEACHER = ("clear", "cloud", "shadow")
 OF_TEACHER = {"clear": frozenset({CLEAR, SNOW}), "cloud": CLOUD, "shadow": frozenset({SHADOW})}
@@ -50,6 +53,14 @@ WEIGHTS = {"cloudsen12plus": 1.0, "l8biome": 1.0, "ukis-csmask": 0.7, "oncloudn"
 teacher learnt from."""
 EXACT = {"clear": frozenset({CLEAR}), "overcast": CLOUD, "cirrus": frozenset({THIN})}
 """Sky -> what every pixel of such an image is."""
+BRIGHT = (
+    Landscape(open_land="desert", wild=0.97, woods=0.0, sand=0.3, salt=0.35, water=0.02, rivers=0.3),
+    Landscape(open_land="desert", wild=0.95, woods=0.0, sand=0.9, greenness=0.4, redness=0.2, relief_m=60),
+)
+"""Land of salt and of pale sand."""
+SYNTHETIC = (*LANDSCAPES, "winter", "alpine", "coast", *BRIGHT, *BRIGHT)
+"""What synthetic land is drawn from, in turns; the hard kinds twice."""
+SYNTHETIC_COUNT, SYNTHETIC_PX, SYNTHETIC_GSD_M = 60, 512, (10.0, 10.0, 20.0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,7 +69,7 @@ class Example:
 
     member: Member
     kind: str
-    """`human`, `own`, `clear`, `overcast`, `cirrus`, `taught` or `blend`."""
+    """`human`, `own`, `clear`, `overcast`, `cirrus`, `synthetic`, `taught` or `blend`."""
     sample: Sample
     """The whole image, all 13 bands, absent ones zero."""
     teacher: npt.NDArray[np.float32] | None = None
@@ -82,7 +93,8 @@ def examples(data: Path, *, teachers: Path | None = None, fold: Fold | None = No
     Raises:
         LabelError: something of a held-out site is among it.
     """
-    found = [*_human(data), *_own(data), *_exact(data), *(_taught(data, teachers) if teachers else ())]
+    found = [*_human(data), *_own(data), *_exact(data), *_synthetic()]
+    found += _taught(data, teachers) if teachers else ()
     if teachers and (teachers / "blends.json").exists():
         found += _blends(teachers)
     if fold is None:
@@ -118,6 +130,39 @@ def _exact(data: Path) -> Iterator[Example]:
             yield Example(
                 member=_member(image), kind=image.sky, sample=sample_of(scene, sets), level=scene.level
             )
+
+
+def _synthetic() -> Iterator[Example]:
+    """Land as it looks from above the air, each of another seed and under another sun."""
+    rng = np.random.default_rng(0)
+    for number in range(SYNTHETIC_COUNT):
+        gsd = SYNTHETIC_GSD_M[number % len(SYNTHETIC_GSD_M)]
+        config = SceneConfig(
+            seed=number,
+            landscape=SYNTHETIC[number % len(SYNTHETIC)],
+            clouds=(),
+            sun_zenith=rng.uniform(20, 70),
+            sun_azimuth=rng.uniform(110, 200),
+            size_m=SYNTHETIC_PX * gsd,
+        )
+        land = render(config, NAMES, gsd=gsd)
+        shape = land.classes.shape
+        name = f"synthetic/{number}"
+        yield Example(
+            member=Member(id=name, site=name, source="synthetic"),
+            kind="synthetic",
+            sample=Sample(
+                reflectance=land.reflectance.astype(np.float16),
+                valid=np.ones(shape, np.bool_),
+                sets=np.full(shape, class_bits(EXACT["clear"]), np.uint8),
+                bands=NAMES,
+                presence=np.ones(len(NAMES), np.bool_),
+                gsd_m=gsd,
+                sun_zenith=config.sun_zenith,
+                sun_azimuth=config.sun_azimuth,
+            ),
+            level="L1C",
+        )
 
 
 def _taught(data: Path, teachers: Path) -> Iterator[Example]:

@@ -40,13 +40,14 @@ COARSER = 0.3
 """Share of samples some of whose bands are as if read at a coarser level."""
 SHARES: Mapping[str, float] = MappingProxyType(
     {
-        "human": 0.34,
+        "human": 0.33,
         "own": 0.08,
         "clear": 0.16,
         "overcast": 0.04,
         "cirrus": 0.02,
-        "taught": 0.18,
-        "blend": 0.18,
+        "synthetic": 0.09,
+        "taught": 0.14,
+        "blend": 0.14,
     }
 )
 """How often an example of a kind is drawn; what is not there leaves its share to the rest."""
@@ -54,8 +55,10 @@ SOURCES: Mapping[str, float] = MappingProxyType(
     {"l8biome": 0.55, "oncloudn": 0.2, "cloudsen12plus": 0.12, "ukis-csmask": 0.13}
 )
 """How often a human label set is drawn among its kind."""
-CLOUDED: Mapping[str, float] = MappingProxyType({"clear": 0.65, "human": 0.2})
+CLOUDED: Mapping[str, float] = MappingProxyType({"clear": 0.65, "human": 0.2, "synthetic": 0.65})
 """Share of the samples without cloud that get synthetic ones."""
+BRIGHTER, BRIGHTEST = 0.25, 0.75
+"""Share of the clear samples whose ground is made brighter, and how bright 99 in 100 of its values stay."""
 DOUBT = 1.8
 """Synthetic veils, shadows and thick cloud within this factor of where they begin may be either."""
 
@@ -137,6 +140,8 @@ def drawn(example: Example, rng: np.random.Generator) -> Shown:
     gsd = native if rng.random() < 0.3 else gsd
     part = _square(example, int(np.ceil(SIZE * gsd / native)), rng)
     sample = rescaled(part.sample, gsd, SIZE)
+    if example.kind == "clear" and rng.random() < BRIGHTER:
+        sample = with_brighter_ground(sample, rng)
     if rng.random() < CLOUDED.get(example.kind, 0.0):
         sample = clouded(sample, rng, doubt=DOUBT)
     if example.teacher is None:
@@ -212,6 +217,21 @@ def with_other_air(sample: Sample, level: str | None, rng: np.random.Generator) 
     lit = sample.valid & sample.presence[:, None, None]
     values = np.maximum(sample.reflectance + change[:, None, None], np.float32(-0.02))
     return replace(sample, reflectance=np.where(lit, values, np.float32(0)))
+
+
+def with_brighter_ground(sample: Sample, rng: np.random.Generator) -> Sample:
+    """Clear land as if of pale sand, salt or concrete: still clear, its texture as it was.
+
+    Short-wave infra-red is raised less or not at all: salt and wet sand are dark there.
+    """
+    lit = sample.reflectance[:, sample.valid][sample.presence]
+    if not lit.size:
+        return sample
+    room = BRIGHTEST / max(float(np.quantile(lit, 0.99)), 0.05)
+    gain = float(np.exp(rng.uniform(0, np.log(max(1.0, min(room, 6.0))))))
+    short_wave = gain ** rng.uniform(0, 1)
+    gains = np.array([short_wave if band.centre_nm > 1000 else gain for band in SENTINEL2], np.float32)
+    return replace(sample, reflectance=sample.reflectance * gains[:, None, None])
 
 
 def with_coarser_bands(sample: Sample, rng: np.random.Generator) -> Sample:

@@ -27,6 +27,7 @@ from unclouded.core.counts import TASKS, count
 from unclouded.core.errors import GridError
 from unclouded.core.folds import Fold
 from unclouded.core.grid import Grid
+from unclouded.core.windows import Window
 from unclouded.evaluate.peers import thresholds
 from unclouded.labels import Points
 from unclouded.predict import load_model, predict, to_codes
@@ -191,6 +192,25 @@ def test_a_model_of_ours_goes_through_the_path_that_users_take():
     blocks = coarse.run(image, "a").sets.reshape(6, 6, 8, 6)
     assert (blocks == blocks[:, :1, :, :1]).all()
     assert model.sha256 in native.version
+
+
+def test_bands_but_the_visible_can_be_read_coarser():
+    rng = np.random.default_rng(0)
+    image = scene(rng.integers(500, 6000, (24, 30)), bands=NAMES)
+    values = image.read(NAMES).reflectance
+    coarse = systems.CoarserBands(inner=image, times=4)
+    found = coarse.read(NAMES, Window(row_off=4, col_off=8, height=12, width=16)).reflectance
+    for name, own, layer in zip(NAMES, values, found, strict=True):
+        if name in {"B02", "B03", "B04"}:
+            np.testing.assert_array_equal(layer, own[4:16, 8:24])
+        else:
+            assert layer.std() < 0.4 * own.std()
+            # between two blocks lies their mean
+            middle = own[4:12, 8:16].reshape(2, 4, 2, 4).mean(axis=(1, 3))
+            assert layer[2:6, 2:6].mean() == pytest.approx(middle.mean(), rel=0.03)
+    native, coarser = model_systems("patchcnn-v1", coarse=(2,))
+    assert coarser.name == "patchcnn-v1 native, others 2 x coarser"
+    assert (coarser.run(image, "a").probability["cloud"] != native.run(image, "a").probability["cloud"]).any()
 
 
 def test_a_model_is_not_judged_on_what_it_was_not_made_for():

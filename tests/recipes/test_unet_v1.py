@@ -31,7 +31,9 @@ def load(name):
 
 @pytest.fixture(scope="module")
 def dataset():
-    return load("dataset")
+    module = load("dataset")
+    module.SYNTHETIC_COUNT = 0  # that is half a minute's work; a test of its own asks for some
+    return module
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,20 @@ def test_samples_hold_all_bands_and_what_their_pixels_may_be(dataset, data):
     clear = found["hills"]
     assert clear.kind == "clear"
     assert set(clear.sample.sets.ravel().tolist()) == {1 << CLEAR}
+
+
+def test_synthetic_land_is_clear_in_every_band_and_never_held_out(dataset, data, monkeypatch):
+    monkeypatch.setattr(dataset, "SYNTHETIC_COUNT", 3)
+    monkeypatch.setattr(dataset, "SYNTHETIC_PX", 60)
+    fold = Fold(name="fold0", judged=("oncloudn/a",), held_out=("A", "B", "ROIs1158_15"))
+    drawn = list(dataset.examples(data, fold=fold))
+    assert [one.kind for one in drawn] == ["synthetic"] * 3
+    for one in drawn:
+        assert one.sample.presence.all()
+        assert set(one.sample.sets.ravel().tolist()) == {1 << CLEAR}
+        assert (one.sample.reflectance > 0).mean() > 0.99
+    assert not np.array_equal(drawn[0].sample.reflectance, drawn[1].sample.reflectance)
+    assert {one.sample.gsd_m for one in drawn} == {10.0, 20.0}
 
 
 def test_a_held_out_site_is_absent(dataset, data):
@@ -183,7 +199,7 @@ def test_teacher_labels_of_a_held_out_site_are_absent_too(dataset, data, taught)
 @pytest.mark.slow
 def test_real_data_give_samples_of_every_kind_and_none_for_comparison_alone(dataset, real_data):
     found = dataset.examples(real_data)
-    assert {one.kind for one in found} == {"human", "clear", "overcast", "cirrus"}
+    assert {one.kind for one in found} == {"human", "own", "clear", "overcast", "cirrus"}
     assert not {one.member.source for one in found} & {"38cloud", "cloudsen12-dense"}
     every = sorted({one.member for one in found}, key=lambda member: member.id)
     for fold in folds.site_folds(every):

@@ -3,6 +3,7 @@
 import importlib
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,26 @@ def test_air_is_taken_from_the_top_of_the_atmosphere_and_given_to_the_surface(re
     assert (np.sign(change) == sign).all()
     blue, red, swir = (abs(change[NAMES.index(name)]) for name in ("B02", "B04", "B11"))
     assert blue > 2 * red > 20 * swir
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_brighter_ground_keeps_its_texture_and_stays_below_white(recipe, examples, seed):
+    samples = recipe["samples"]
+    whole = examples[0].sample
+    dark = replace(
+        whole,
+        reflectance=whole.reflectance[:, :, :80],
+        valid=whole.valid[:, :80],
+        sets=whole.sets[:, :80],
+    )
+    after = samples.with_brighter_ground(dark, np.random.default_rng(seed))
+    ratio = after.reflectance / dark.reflectance
+    np.testing.assert_allclose(ratio, np.broadcast_to(ratio[:, :1, :1], ratio.shape), rtol=1e-4)
+    gains = ratio[:, 0, 0]
+    assert gains.min() >= 1
+    assert gains[NAMES.index("B11")] <= gains[NAMES.index("B04")]
+    assert np.quantile(after.reflectance, 0.99) <= samples.BRIGHTEST * 1.01
+    np.testing.assert_array_equal(after.sets, dark.sets)
 
 
 def test_coarser_bands_keep_their_means_and_the_visible_ones_their_detail(recipe, examples):

@@ -36,6 +36,8 @@ the direct sunlight."""
 # that give the table's cloud rows (0.38 of 0.58 in band 9 at 2 km, next to nothing in band 10).
 _VAPOUR_SCALE_M = 2_200.0
 _VAPOUR_DEPTH: Mapping[str, float] = MappingProxyType({"nir09": 1.02, "cirrus": 10.3})
+# How absorption by droplets and crystals grows from 1.6 to 2.2 um.
+_SHORT_WAVE: Mapping[str, float] = MappingProxyType({"swir16": 1.0, "swir22": 1.2})
 _DRY: Mapping[str, float] = MappingProxyType({"nir09": 0.57, "cirrus": 0.30})
 
 
@@ -55,6 +57,12 @@ class CloudLayer:
     """Size of its elements, m."""
     direction_deg: float = 60.0
     """Where its streaks or rolls point, degrees clockwise from north."""
+    brightness: float = 1.0
+    """Reflectance of its dense parts relative to the kind's: low sun and dense droplets make it higher."""
+    short_wave: float = 1.0
+    """The same in 1.6 um, over `brightness`: small droplets 1.3, large ones 0.6, ice 0.3."""
+    air: float = 0.0
+    """Reflectance of the air above it in the blue, over the usual; 0.1 over low cloud under a low sun."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +94,9 @@ class Layer:
     height_m: float
     depth: float
     form: Form
+    brightness: float = 1.0
+    short_wave: float = 1.0
+    air: float = 0.0
 
 
 def settle(layer: CloudLayer, seed: int) -> Layer:
@@ -104,6 +115,9 @@ def settle(layer: CloudLayer, seed: int) -> Layer:
         cover=layer.cover,
         height_m=kind.height_m if layer.height_m is None else layer.height_m,
         depth=kind.depth if layer.depth is None else layer.depth,
+        brightness=layer.brightness,
+        short_wave=layer.short_wave,
+        air=layer.air,
         form=Form(
             scale_m=kind.scale_m if layer.scale_m is None else layer.scale_m,
             direction_deg=layer.direction_deg,
@@ -163,10 +177,12 @@ def cloud_colour(layer: Layer, name: str) -> float:
     """Reflectance of a dense cloud of this layer in a band."""
     band = _band(name)
     dry = _DRY.get(band.common_name)
-    if dry is None:
-        return float(SIGNATURES[layer.kind.signature][band.band_id])
-    visible = float(SIGNATURES[layer.kind.signature][_band("red").band_id]) / 0.6
-    return dry * visible * vapour_left(name, layer.height_m)
+    if dry is not None:
+        visible = float(SIGNATURES[layer.kind.signature][_band("red").band_id]) / 0.6
+        return layer.brightness * dry * visible * vapour_left(name, layer.height_m)
+    own = layer.brightness * float(SIGNATURES[layer.kind.signature][band.band_id])
+    own *= layer.short_wave ** _SHORT_WAVE.get(band.common_name, 0.0)
+    return own + layer.air * (_band("blue").centre_nm / band.centre_nm) ** 4
 
 
 def extinction(layer: Layer, name: str) -> float:

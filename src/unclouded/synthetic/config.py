@@ -163,4 +163,8 @@ class _Draws:
             depth=usual.depth * self.number(f"{kind} depth", 0.5, 1.4),
             scale_m=usual.scale_m * 2 ** self.number(f"{kind} scale", -1, 1),
             direction_deg=self.number(f"{kind} direction", 0, 180),
+            # clouds of 27 Landsat scenes: 0.25 to 1.0 in the red, 1.6 um 0.15 to 1.1 times the near infra-red
+            brightness=2 ** self.number(f"{kind} brightness", -0.8, 0.75),
+            short_wave=2 ** self.number(f"{kind} short wave", -1.3, 0.4),
+            air=max(0.0, self.number(f"{kind} air", -0.08, 0.1)),
         )

@@ -170,8 +170,8 @@ def _conv(graph: Graph, name: str, conv: nn.Conv2d | None, weight: Floats, bias:
 def _softmax(graph: Graph, logits: str) -> None:
     """The output: probabilities along the classes.
 
-    In ONNX Runtime the operator of that name turns the array about first: 0.09 s a Mpx, a quarter of the whole
-    network, where its five steps take 0.03.
+    In ONNX Runtime the operator of that name turns the array about first: 0.09 s a Mpx, a quarter of the
+    whole network, where its five steps take 0.03.
     """
     highest = graph.op("ReduceMax", [logits], axes=[1])
     odds = graph.op("Exp", [graph.op("Sub", [logits, highest])])
