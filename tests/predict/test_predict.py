@@ -133,10 +133,19 @@ def test_windows_of_a_real_network_differ_by_rounding_alone(with_bands, unet_mod
         shown(scene, unet_model, windowing) for windowing in (first, second)
     )
     np.testing.assert_allclose(probabilities, other, atol=1e-4)
-    best = np.sort(probabilities, axis=0)
-    sure = best[-1] - best[-2] > 1e-4
+    sure = lead(probabilities, unet_model.spec.classes) > 1e-4
     np.testing.assert_array_equal(codes[sure], other_codes[sure])
     assert set(np.unique(codes)) <= {*unet_model.spec.classes, NODATA}
+
+
+def lead(probabilities, classes):
+    """By how much the choice is the likelier one: cloud or not first, then which cloud. (y, x)."""
+    cloudy = np.isin(classes, (1, 2))
+    kinds = probabilities[cloudy]
+    ahead = kinds.sum(axis=0) - probabilities[~cloudy].max(axis=0)
+    within = [np.sort(group, axis=0) for group in (kinds, probabilities[~cloudy])]
+    rivals = [group[-1] - group[-2] for group in within]
+    return np.minimum(np.abs(ahead), np.where(ahead > 0, *rivals))
 
 
 def test_a_halo_too_small_would_show(with_bands, unet_model):
@@ -232,3 +241,21 @@ def test_codes_are_the_likeliest_class_the_first_of_equals(box_model):
     spec = replace(box_model(0).spec, classes=(0, 3, 1))
     expected = np.where(valid, np.array(spec.classes)[probabilities.argmax(axis=0)], NODATA)
     np.testing.assert_array_equal(codes_of(probabilities, valid, spec), expected)
+
+
+def test_thick_and_thin_count_together_before_either_is_chosen(box_model):
+    spec = replace(box_model(0).spec, classes=(0, 1, 2, 3))
+    told = np.array(
+        [[0.4, 0.35, 0.25, 0.0], [0.4, 0.1, 0.25, 0.25], [0.1, 0.2, 0.3, 0.4], [0.5, 0.25, 0.25, 0]]
+    )
+    codes = codes_of(told.T[:, None].astype(np.float32), np.ones((1, 4), bool), spec)
+    assert codes.tolist() == [[1, 0, 2, 0]]
+
+
+@given(parts=st.lists(st.integers(1, 9), min_size=4, max_size=4))
+def test_cloud_is_what_is_likelier_than_anything_else(box_model, parts):
+    spec = replace(box_model(0).spec, classes=(0, 1, 2, 3))
+    clear, thick, thin, shadow = parts
+    (code,) = codes_of(np.array(parts, np.float32)[:, None, None], np.ones((1, 1), bool), spec).ravel()
+    assert (code in {1, 2}) == (thick + thin > max(clear, shadow))
+    assert (code == 2) == (code in {1, 2} and thin > thick)

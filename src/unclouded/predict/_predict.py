@@ -1,7 +1,7 @@
 """From a scene to probabilities and classes, window by window or in strips; exact, whatever the cut."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
@@ -9,7 +9,7 @@ from itertools import groupby, pairwise
 import numpy as np
 import numpy.typing as npt
 
-from unclouded.core.classes import NODATA
+from unclouded.core.classes import CLOUD, NODATA, THICK, THIN
 from unclouded.core.cores import usable_cores
 from unclouded.core.spec import ModelSpec
 from unclouded.core.strips import Strip, Strips
@@ -133,14 +133,33 @@ def to_codes(prediction: Prediction, spec: ModelSpec) -> npt.NDArray[np.uint8]:
 def codes_of(
     probabilities: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], spec: ModelSpec
 ) -> npt.NDArray[np.uint8]:
-    """The likeliest class (class, y, x) as our code, the first of equals; 255 where not valid. (y, x)."""
-    best = probabilities[0].copy()
-    codes = np.full(valid.shape, spec.classes[0], np.uint8)
-    for channel, code in zip(probabilities[1:], spec.classes[1:], strict=True):
-        np.copyto(codes, np.uint8(code), where=channel > best)
-        np.maximum(best, channel, out=best)
+    """The likeliest class (class, y, x) as our code, the first of equals; 255 where not valid. (y, x).
+
+    Thick and thin cloud count together first: where cloud is likelier than any other class a pixel is cloud,
+    and then the likelier of the two. A pixel of which nobody knows how thick its cloud is is not clear.
+    """
+    channels = dict(zip(spec.classes, probabilities, strict=True))
+    if set(channels) > CLOUD:
+        thick, thin = channels.pop(THICK), channels.pop(THIN)
+        codes, best = _likeliest(channels)
+        kind, _ = _likeliest({THICK: thick, THIN: thin})
+        np.copyto(codes, kind, where=thick + thin > best)
+    else:
+        codes, _ = _likeliest(channels)
     np.copyto(codes, np.uint8(NODATA), where=~valid)
     return codes
+
+
+def _likeliest(
+    channels: Mapping[int, npt.NDArray[np.float32]],
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """Of these classes the code of the likeliest, and how likely it is. (y, x)."""
+    (first, own), *others = channels.items()
+    codes, best = np.full(own.shape, first, np.uint8), own
+    for code, other in others:
+        np.copyto(codes, np.uint8(code), where=other > best)
+        best = np.maximum(best, other)
+    return codes, best
 
 
 def _side_by_side(parts: list[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32] | None:
