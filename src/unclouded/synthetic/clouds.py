@@ -181,7 +181,7 @@ def cloud_colour(layer: Layer, name: str) -> float:
         visible = float(SIGNATURES[layer.kind.signature][_band("red").band_id]) / 0.6
         return layer.brightness * dry * visible * vapour_left(name, layer.height_m)
     own = layer.brightness * float(SIGNATURES[layer.kind.signature][band.band_id])
-    own *= layer.short_wave ** _SHORT_WAVE.get(band.common_name, 0.0)
+    own *= math.pow(layer.short_wave, _SHORT_WAVE.get(band.common_name, 0.0))
     return own + layer.air * (_band("blue").centre_nm / band.centre_nm) ** 4
 
 
