@@ -19,8 +19,9 @@ from unclouded.patches.augment import area_mean, augmented, clouded, rescaled, t
 
 Floats = npt.NDArray[np.float32]
 
-SIZE = 128
-"""Pixels a side."""
+SIZE = 192
+"""Pixels a side: at 128 most of what the network could look at was past the sample's edge, and the cloud of
+fold 3 was found with a balanced accuracy of 0.88 in place of 0.95."""
 FINEST_M, COARSEST_M = 9.0, 60.0
 LIGHT = Augmentation(
     flips=True,
@@ -40,14 +41,14 @@ COARSER = 0.3
 """Share of samples some of whose bands are as if read at a coarser level."""
 SHARES: Mapping[str, float] = MappingProxyType(
     {
-        "human": 0.33,
+        "human": 0.34,
         "own": 0.08,
-        "clear": 0.16,
+        "clear": 0.14,
         "overcast": 0.04,
         "cirrus": 0.02,
-        "synthetic": 0.09,
-        "taught": 0.14,
-        "blend": 0.14,
+        "synthetic": 0.06,
+        "taught": 0.16,
+        "blend": 0.16,
     }
 )
 """How often an example of a kind is drawn; what is not there leaves its share to the rest."""

@@ -39,6 +39,9 @@ LOSS = LossConfig(dice=0.3, smoothing=0.01, class_weights=(1.0, 1.0, 1.0, 2.0))
 """Shadow is rare and was missed without a weight; calibration takes the bias out again."""
 TEACHER = 1.0
 """Weight of the teacher's part of the loss beside the labels' 1."""
+NETWORK = Config(widths=(16, 32, 64, 128, 192), depths=(1, 1, 1, 1, 1), head="bilinear")
+"""Narrow where the pixels are many, wide where a pixel sees far: a context of 128 pixels at 8 to 10 times the
+speed of ukis-csmask. Interpolated logits: four from each coarse pixel left a checkerboard where in doubt."""
 LEARNING_RATE, WEIGHT_DECAY, EMA = 2e-3, 1e-2, 0.999
 CHECKPOINT_STEPS = 500
 
@@ -119,7 +122,7 @@ def spec_of(name: str, config: Config) -> ModelSpec:
 def train(found: tuple[Example, ...], options: argparse.Namespace) -> None:
     """Fit, and write the model."""
     torch.manual_seed(options.seed)
-    network = build(Config()).to(memory_format=torch.channels_last)
+    network = build(NETWORK).to(memory_format=torch.channels_last)
     pool = Pool(
         examples=found, seed=options.seed, batch=options.batch, echo=options.echo, shares=shares_of(options)
     )
@@ -192,7 +195,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUNS")
     parser.add_argument("--steps", type=int, default=9_000)
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=3)
     parser.add_argument("--echo", type=int, default=3, help="times that a sample is shown")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--precision", choices=["32", "bf16"], default="bf16")

@@ -9,6 +9,9 @@ import pytest
 
 from unclouded.testing.products import FakeSafe, write_fake_safe
 
+PATCHWISE = ("--model", "patchcnn-v1")
+"""The study's network: two classes, and not recommended."""
+
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory):
@@ -32,18 +35,18 @@ def test_help_teaches():
 
 
 def test_results_go_to_stdout_and_warnings_to_stderr(product, tmp_path):
-    done = run(product, "-o", tmp_path)
+    done = run(product, "-o", tmp_path, *PATCHWISE)
     assert done.returncode == 0
     assert done.stdout.startswith(f"{tmp_path / product.stem}_mask.tif  clear ")
     assert "warning: patchcnn-v1 is not recommended" in done.stderr
     assert "\x1b" not in done.stderr  # no bar where nobody watches
-    again = run(product, "-o", tmp_path, "-q")
+    again = run(product, "-o", tmp_path, *PATCHWISE, "-q")
     assert "(done before)" in again.stdout
     assert again.stderr == ""
 
 
 def test_json_is_whole(product, tmp_path):
-    (scene,) = json.loads(run(product, "-o", tmp_path, "--json", "-q").stdout)
+    (scene,) = json.loads(run(product, "-o", tmp_path, *PATCHWISE, "--json", "-q").stdout)
     assert scene["state"] == "done"
     assert scene["source"] == str(product)
     assert set(scene["shares"]) == {"clear", "cloud"}
@@ -90,7 +93,7 @@ def test_a_mask_is_refined_and_its_files_are_named(product, tmp_path):
     ("words", "told"),
     [
         (("--buffer", "cloud=3px"), "--buffer: expected class=length in m or km"),
-        (("--buffer", "shadow=50m"), "patchcnn-v1: shadow=50m cannot be met"),
+        ((*PATCHWISE, "--buffer", "shadow=50m"), "patchcnn-v1: shadow=50m cannot be met"),
     ],
 )
 def test_a_refinement_that_cannot_be_is_one_line_and_code_2(product, tmp_path, words, told):

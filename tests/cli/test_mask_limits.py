@@ -9,6 +9,9 @@ import rasterio
 
 from unclouded.testing.products import FakeSafe, write_fake_safe
 
+PATCHWISE = ("--model", "patchcnn-v1")
+"""The study's network: 60 m, 32 pixels a side on the small product."""
+
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory):
@@ -59,11 +62,11 @@ def test_cuda_does_not_fall_back(product, tmp_path):
     [
         (["--max-memory", "much"], "expected a size such as 512MB or 2GB"),
         (["--window", "1,2,3"], "expected four whole numbers ROW,COL,HEIGHT,WIDTH"),
-        (["--window", "0,0,999,1"], "expected a window inside 32 x 32 px"),
+        (["--window", "0,0,999,1", *PATCHWISE], "expected a window inside 32 x 32 px"),
         (["--window", "0,0,4,4", "--area", "x.geojson"], "expected --window or --area, found both"),
         (["--precision", "bf16"], "take --runtime openvino"),
         (["--runtime", "openvino", "--device", "cuda"], "expected --device cpu or auto, found cuda"),
-        (["--fast"], "--fast: expected a model that states how, found patchcnn-v1"),
+        (["--fast", *PATCHWISE], "--fast: expected a model that states how, found patchcnn-v1"),
         (["--fast", "--exact"], "expected --fast or --exact, found both"),
     ],
 )

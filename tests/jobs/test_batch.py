@@ -10,11 +10,12 @@ import pytest
 import rasterio
 
 from unclouded.core.errors import OptionError, OutputError, ServiceError, UncloudedError
-from unclouded.jobs import MaskOptions, RunOptions, Shard, _crew, _task, mask
+from unclouded.jobs import RunOptions, Shard, _crew, _task, mask
 from unclouded.jobs._store import Folder
+from unclouded.testing.options import patchwise
 from unclouded.testing.products import CORNER, CRS
 
-FAST = MaskOptions(preview=False)
+FAST = patchwise(preview=False)
 
 
 def report_of(folder, name="run.json"):

@@ -9,7 +9,8 @@ import rasterio
 from unclouded.core.bands import NAMES
 from unclouded.core.errors import GridError, OptionError
 from unclouded.core.windows import Window
-from unclouded.jobs import MaskOptions, mask
+from unclouded.jobs import mask
+from unclouded.testing.options import patchwise
 from unclouded.testing.products import write_fake_geotiff
 
 TAGS = {"SENSOR": "sentinel-2", "LEVEL": "L1C"}
@@ -17,7 +18,7 @@ TAGS = {"SENSOR": "sentinel-2", "LEVEL": "L1C"}
 
 def masked(tmp_path, values, options=None, **scaled):
     source = write_fake_geotiff(tmp_path / "odd.tif", values, NAMES, tags=TAGS, pixel_size=60.0, **scaled)
-    found = mask(source, tmp_path / "out", options).scenes[0].masked
+    found = mask(source, tmp_path / "out", options or patchwise()).scenes[0].masked
     with rasterio.open(found.mask) as dataset:
         return dataset.read(1), found
 
@@ -58,7 +59,7 @@ def test_what_is_no_number_is_not_seen_and_spoils_nothing_else(tmp_path, odd):
     broken = clean.copy()
     broken[4, 20:23, 30] = odd
     # Level-1C reflectance as it is: scale 1 says nothing, so it is stated
-    options = MaskOptions(offset=0, quantification=1)
+    options = patchwise(offset=0, quantification=1)
     codes, found = masked(tmp_path, broken, options)
     assert (codes == 255).sum() == 3
     assert (codes[20:23, 30] == 255).all()
@@ -74,7 +75,7 @@ def test_a_window_is_the_same_part_of_the_same_mask(tmp_path):
     whole, _ = masked(tmp_path, dn(90, 70), **SCALED)
     window = Window(row_off=13, col_off=21, height=30, width=40)
     (tmp_path / "part").mkdir()
-    part, found = masked(tmp_path / "part", dn(90, 70), MaskOptions(part=window), **SCALED)
+    part, found = masked(tmp_path / "part", dn(90, 70), patchwise(part=window), **SCALED)
     np.testing.assert_array_equal(part, whole[window.slices])
     with rasterio.open(found.mask) as cut, rasterio.open(tmp_path / "out" / "odd_mask.tif") as full:
         assert cut.xy(0, 0) == full.xy(13, 21)
@@ -92,7 +93,7 @@ def test_a_window_is_the_same_part_of_the_same_mask(tmp_path):
 )
 def test_a_window_must_lie_inside(tmp_path, window):
     with pytest.raises(OptionError, match="expected a window inside 90 x 70 px, found rows"):
-        masked(tmp_path, dn(90, 70), MaskOptions(part=window), **SCALED)
+        masked(tmp_path, dn(90, 70), patchwise(part=window), **SCALED)
 
 
 def triangle(path, corners):
@@ -107,7 +108,7 @@ def test_an_area_is_its_box_with_nothing_outside_of_it(tmp_path):
     whole, found = masked(tmp_path, dn(90, 70), **SCALED)
     area = triangle(found.mask, [(10, 20), (50, 20), (10, 60)])
     (tmp_path / "part").mkdir()
-    part, cut = masked(tmp_path / "part", dn(90, 70), MaskOptions(area=area), **SCALED)
+    part, cut = masked(tmp_path / "part", dn(90, 70), patchwise(area=area), **SCALED)
     assert part.shape == (40, 40)
     rows, cols = np.mgrid[0:40, 0:40]
     inside = rows + cols + 1 < 40
@@ -119,11 +120,11 @@ def test_an_area_is_its_box_with_nothing_outside_of_it(tmp_path):
 def test_an_area_beside_the_scene(tmp_path):
     area = json.dumps({"type": "Polygon", "coordinates": [[[100, 10], [101, 10], [101, 11], [100, 10]]]})
     with pytest.raises(GridError, match="beside it"):
-        masked(tmp_path, dn(20, 20), MaskOptions(area=area), **SCALED)
+        masked(tmp_path, dn(20, 20), patchwise(area=area), **SCALED)
 
 
 def test_a_window_and_an_area_are_one_too_many(tmp_path):
-    options = MaskOptions(area="x.geojson", part=Window(row_off=0, col_off=0, height=4, width=4))
+    options = patchwise(area="x.geojson", part=Window(row_off=0, col_off=0, height=4, width=4))
     with pytest.raises(OptionError, match="expected --window or --area, found both"):
         masked(tmp_path, dn(20, 20), options, **SCALED)
 
@@ -132,5 +133,5 @@ def test_a_window_and_an_area_are_one_too_many(tmp_path):
 def test_memory_does_not_show_in_the_mask(tmp_path, limit):
     usual, _ = masked(tmp_path, dn(300, 200), **SCALED)
     (tmp_path / "tight").mkdir()
-    tight, _ = masked(tmp_path / "tight", dn(300, 200), MaskOptions(max_memory=limit), **SCALED)
+    tight, _ = masked(tmp_path / "tight", dn(300, 200), patchwise(max_memory=limit), **SCALED)
     assert (usual == tight).mean() > 0.9999

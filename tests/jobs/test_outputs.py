@@ -16,6 +16,7 @@ from unclouded.jobs import MaskOptions, mask
 from unclouded.outputs import preview
 from unclouded.outputs.picture import WHITE_POINT
 from unclouded.refine import Refinement, refine_array
+from unclouded.testing.options import patchwise
 from unclouded.testing.products import FakeSafe, write_fake_geotiff, write_fake_safe
 
 CLOUD_ONLY = Refinement.of(min_area_m2=30_000, closing={"cloud": 60}, buffer={"cloud": 100})
@@ -37,7 +38,7 @@ def product(tmp_path_factory):
 
 
 def masked(source, folder, **options):
-    (scene,) = mask(source, folder, MaskOptions(gsd=20, **options)).scenes
+    (scene,) = mask(source, folder, patchwise(gsd=20, **options)).scenes
     return scene.masked
 
 
@@ -132,7 +133,7 @@ def test_the_item_describes_the_files(product, tmp_path, valid_stac):
 
 
 def test_what_is_written_is_in_the_report_and_found_again(product, tmp_path):
-    options = MaskOptions(gsd=60, probabilities=True, refinement=Refinement.of(buffer={"cloud": 120}))
+    options = patchwise(gsd=60, probabilities=True, refinement=Refinement.of(buffer={"cloud": 120}))
     first = mask(product, tmp_path, options).scenes[0].masked
     again = mask(product, tmp_path, options).scenes[0]
     assert (again.state, again.masked) == ("skipped", first)
@@ -162,13 +163,13 @@ def test_what_cannot_be_refined_is_one_line(product, stack, tmp_path):
         mask(
             stack(level="L1C", pixel_size=None),
             tmp_path,
-            MaskOptions(refinement=Refinement.of(buffer={"cloud": 50})),
+            patchwise(refinement=Refinement.of(buffer={"cloud": 50})),
         )
     assert not list(tmp_path.glob("*.tif"))
 
 
 def test_a_length_below_a_pixel_is_named(product, tmp_path):
-    (scene,) = mask(product, tmp_path, MaskOptions(refinement=Refinement.of(buffer={"cloud": 30}))).scenes
+    (scene,) = mask(product, tmp_path, patchwise(refinement=Refinement.of(buffer={"cloud": 30}))).scenes
     assert "buffer cloud=30m has no effect on pixels of 60 m" in scene.masked.warnings
 
 

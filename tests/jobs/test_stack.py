@@ -15,6 +15,7 @@ from unclouded.core.errors import BandError, GridError, OptionError, OutputError
 from unclouded.core.windows import Window
 from unclouded.jobs import StackOptions, stack
 from unclouded.synthetic import SceneConfig, write_safe
+from unclouded.testing.options import patchwise
 from unclouded.testing.products import FakeSafe, write_fake_geotiff, write_fake_safe
 
 SIDE = 100  # of the stack at 60 m
@@ -102,8 +103,8 @@ def test_the_offset_is_that_of_the_product(tmp_path, baseline):
 
 def test_a_mask_of_the_stack_is_that_of_the_product(product, tmp_path):
     path = made(product, tmp_path / "stacks").path
-    first = unclouded.mask(product, tmp_path / "a").scenes[0].masked.mask
-    second = unclouded.mask(path, tmp_path / "b").scenes[0].masked.mask
+    first = unclouded.mask(product, tmp_path / "a", patchwise()).scenes[0].masked.mask
+    second = unclouded.mask(path, tmp_path / "b", patchwise()).scenes[0].masked.mask
     assert first.name == second.name
     np.testing.assert_array_equal(read(second), read(first))
 

@@ -11,9 +11,10 @@ from rasterio.features import geometry_mask
 
 import unclouded
 from unclouded.core.errors import GridError, LabelError, LevelError, OptionError
-from unclouded.jobs import MaskOptions, stats
+from unclouded.jobs import stats
 from unclouded.scene import Scene
 from unclouded.synthetic import CloudLayer, SceneConfig, write_safe
+from unclouded.testing.options import patchwise
 from unclouded.testing.products import write_fake_geotiff
 
 NAMED = {"type": "name", "properties": {"name": "EPSG:32632"}}
@@ -31,7 +32,7 @@ def product(tmp_path_factory):
 @pytest.fixture(scope="module")
 def masked(product, tmp_path_factory):
     """The mask of the whole product."""
-    report = unclouded.mask(product, tmp_path_factory.mktemp("masks"), MaskOptions(preview=False))
+    report = unclouded.mask(product, tmp_path_factory.mktemp("masks"), patchwise(preview=False))
     return report.scenes[0].masked.mask
 
 
@@ -90,7 +91,7 @@ def test_shares_are_a_count_by_hand(masked, corners):
 def test_a_source_gives_what_its_whole_mask_gives(product, masked, corners, window):
     with rasterio.open(masked) as dataset:
         text = json.dumps({**triangle(dataset, corners), "crs": NAMED})
-    of_mask, of_source = stats(masked, text), stats(product, text, MaskOptions(window=window))
+    of_mask, of_source = stats(masked, text), stats(product, text, patchwise(window=window))
     assert of_source.made_by == "patchcnn-v1"
     assert of_mask.made_by == "mask"
     same = (
@@ -112,7 +113,7 @@ def test_only_what_the_area_needs_is_read(product, masked, monkeypatch):
     windows = []
     read = Scene.read
     monkeypatch.setattr(Scene, "read", lambda s, b, w, **k: (windows.append(w), read(s, b, w, **k))[1])
-    stats(product, text, MaskOptions(window=16))
+    stats(product, text, patchwise(window=16))
     rows = max(window.row_end for window in windows) - min(window.row_off for window in windows)
     cols = max(window.col_end for window in windows) - min(window.col_off for window in windows)
     assert max(rows, cols) <= 16 + 2 * 8 + 16
@@ -141,14 +142,14 @@ def test_a_legend_says_what_codes_mean(tmp_path):
 def test_a_product_that_no_mask_can_be_made_of(stack):
     area = json.dumps({"type": "Polygon", "coordinates": [[[9, 45], [10, 45], [10, 46], [9, 45]]]})
     with pytest.raises(LevelError, match="patchcnn-v1 needs L1C"):
-        stats(stack(level="L2A"), area)
+        stats(stack(level="L2A"), area, patchwise())
 
 
 def test_wrong_numbers_are_named_here_too(stack):
     source = stack(level="L1C")
     with rasterio.open(source) as dataset:
         text = json.dumps({**triangle(dataset, [(0, 0), (1, 0), (0, 1)]), "crs": NAMED})
-    found = stats(source, text, MaskOptions(offset=0, quantification=10000))
+    found = stats(source, text, patchwise(offset=0, quantification=10000))
     assert any("input looks un-offset" in line for line in found.warnings)
 
 
@@ -156,7 +157,7 @@ def test_progress_goes_from_nothing_to_all(product, masked):
     with rasterio.open(masked) as dataset:
         text = json.dumps({**triangle(dataset, [(0, 0), (1, 0), (1, 1)]), "crs": NAMED})
     told = []
-    stats(product, text, MaskOptions(window=64), progress=lambda _name, share: told.append(share))
+    stats(product, text, patchwise(window=64), progress=lambda _name, share: told.append(share))
     assert told[0] == 0.0
     assert told == sorted(told)
     assert told[-1] == 1.0

@@ -259,3 +259,10 @@ def test_cloud_is_what_is_likelier_than_anything_else(box_model, parts):
     (code,) = codes_of(np.array(parts, np.float32)[:, None, None], np.ones((1, 1), bool), spec).ravel()
     assert (code in {1, 2}) == (thick + thin > max(clear, shadow))
     assert (code == 2) == (code in {1, 2} and thin > thick)
+
+
+def test_a_class_counts_by_its_weight(box_model):
+    spec = replace(box_model(0).spec, classes=(0, 1, 2, 3), class_weights={3: 2.0})
+    told = np.array([[0.5, 0.1, 0.1, 0.3], [0.7, 0.0, 0.0, 0.3], [0.0, 0.35, 0.35, 0.3]], np.float32)
+    codes = codes_of(told.T[:, None], np.ones((1, 3), bool), spec)
+    assert codes.tolist() == [[3, 0, 1]]

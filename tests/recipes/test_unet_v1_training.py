@@ -175,6 +175,23 @@ def test_calibration_finds_the_temperature_and_biases_that_were_applied(recipe):
     assert found.after < found.before
 
 
+def test_a_rare_shadow_gets_a_weight_and_a_common_one_none(recipe):
+    """Calibrated answers: what the likeliest class misses of something rare, a lower threshold finds."""
+    rng = np.random.default_rng(0)
+    evidence = torch.from_numpy(rng.normal(0, 1.5, 60_000).astype(np.float32))
+    weights = {}
+    for name, rarity in (("rare", -3.0), ("common", 1.0)):
+        none, never = torch.zeros_like(evidence), torch.full_like(evidence, -9)
+        logits = torch.stack([none, never, never, evidence + rarity])
+        labels = torch.distributions.Categorical(logits=logits.T).sample()
+        answers = recipe["calibrate"].Answers(
+            fold="fold0", source="x", logits=logits.T, sets=(1 << labels).to(torch.uint8)
+        )
+        weights[name] = recipe["calibrate"].best_weight([answers], logits.T)
+    assert weights["rare"] >= 1.75
+    assert weights["common"] <= 1.5
+
+
 def test_a_correction_lies_in_the_last_convolution(recipe):
     torch.manual_seed(0)
     network = build(Config(widths=(8, 16), depths=(1, 1))).eval()
@@ -182,9 +199,10 @@ def test_a_correction_lies_in_the_last_convolution(recipe):
     with torch.no_grad():
         before = network(values, presence)
         biases = (0.0, 0.2, -0.1, 0.4)
-        recipe["calibrate"].corrected(
-            network, recipe["calibrate"].Correction(temperature=1.7, biases=biases, before=1.0, after=0.5)
+        correction = recipe["calibrate"].Correction(
+            temperature=1.7, biases=biases, before=1.0, after=0.5, shadow_weight=1.0
         )
+        recipe["calibrate"].corrected(network, correction)
         after = network(values, presence)
     torch.testing.assert_close(after, before / 1.7 + torch.tensor(biases)[:, None, None])
 
@@ -205,4 +223,4 @@ def test_a_run_ends_in_a_model_that_opens_and_can_be_calibrated(recipe, examples
     assert set(answers.sets.tolist()) <= {1 << CLEAR, *(1 << c for c in CLOUD), class_bits(CLOUD)}
     told = recipe["calibrate"].write(file, tmp_path, recipe["calibrate"].fitted([answers]))
     assert told["after"] <= told["before"]
-    assert load_model(file).spec == spec
+    assert load_model(file).spec == replace(spec, class_weights={3: told["shadow_weight"]})

@@ -60,7 +60,7 @@ def show(model: str | None, *, as_json: bool) -> None:
 def card(spec: "ModelSpec") -> list[tuple[str, str]]:
     """The spec for people, a line each."""
     optional = f"; can do without {' '.join(spec.optional_bands)}" if spec.optional_bands else ""
-    classes = ", ".join(f"{code} {spec.title_of(code)}" for code in spec.classes)
+    classes = ", ".join(f"{code} {_counted(code, spec)}" for code in spec.classes)
     finest, coarsest = spec.gsd_m
     return [
         ("model", f"{spec.name} {spec.version}"),
@@ -73,6 +73,12 @@ def card(spec: "ModelSpec") -> list[tuple[str, str]]:
         *(("figure", f"{name} {value:.4g}") for name, value in spec.figures.items()),
         *(("trained on", line) for line in spec.training_data),
     ]
+
+
+def _counted(code: int, spec: "ModelSpec") -> str:
+    """The class, and what its probability counts where not as it is."""
+    weight = spec.class_weights.get(code, 1.0)
+    return spec.title_of(code) if weight == 1 else f"{spec.title_of(code)} (counts {weight:g} times)"
 
 
 @command.command("export")

@@ -12,6 +12,7 @@ from unclouded.core.errors import BandError, ModelError
 METADATA_KEY = "unclouded"
 SPEC_VERSION = 1
 _CODES = {item.code for item in CLASSES}
+_BY_CODE = ("class_titles", "class_weights")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,9 @@ class ModelSpec:
     """Code of each output channel (`core.classes`)."""
     class_titles: Mapping[int, str] = field(default_factory=dict)
     """Titles that differ from the table's, e.g. `{1: "cloud"}` where thin is not told apart."""
+    class_weights: Mapping[int, float] = field(default_factory=dict)
+    """What a class's probability counts when the likeliest is chosen, 1 where absent: a rare class is found
+    best below a half. Probabilities themselves stay as they are."""
     halo_px: int
     """Context on each side that a pixel's class may depend on, px."""
     margin_px: int = 0
@@ -80,6 +84,9 @@ class ModelSpec:
             "optional_bands must be among bands": not set(self.optional_bands) <= set(self.bands),
             "classes must be two or more known codes": len(self.classes) < 2
             or not set(self.classes) <= _CODES,
+            "class_weights must give numbers above 0 to classes": not set(self.class_weights)
+            <= set(self.classes)
+            or min(self.class_weights.values(), default=1) <= 0,
             "gsd_m must hold best_gsd_m": not self.gsd_m[0] <= self.best_gsd_m <= self.gsd_m[1],
             "halo_px must be at least margin_px": not self.halo_px >= self.margin_px >= 0,
             "read_gsd_m and fast_gsd_m must give metres to bands, and 0 to optional ones alone": any(
@@ -112,7 +119,8 @@ class ModelSpec:
     def to_json(self) -> str:
         """As it stands in the ONNX metadata."""
         body = {"spec_version": SPEC_VERSION, **asdict(self)}
-        body["class_titles"] = {str(code): title for code, title in self.class_titles.items()}
+        for name in _BY_CODE:
+            body[name] = {str(code): value for code, value in body[name].items()}
         return json.dumps(body, ensure_ascii=False, sort_keys=True)
 
     @classmethod
@@ -145,7 +153,7 @@ class ModelSpec:
 
 
 def _native(name: str, value: object) -> object:
-    """JSON lists become tuples, the keys of class_titles numbers again."""
-    if name == "class_titles" and isinstance(value, dict):
-        return {int(code): title for code, title in value.items()}
+    """JSON lists become tuples, the keys of what goes by class numbers again."""
+    if name in _BY_CODE and isinstance(value, dict):
+        return {int(code): own for code, own in value.items()}
     return tuple(value) if isinstance(value, list) else value

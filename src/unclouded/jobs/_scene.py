@@ -38,7 +38,7 @@ from unclouded.scene import Scene, block_cache, open_scene
 Progress = Callable[[str, float], None]
 """Told the scene's id and the share of it that is done, 0 … 1."""
 
-DEFAULT_MODEL = "patchcnn-v1"
+DEFAULT_MODEL = "unet-v1"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -137,8 +137,13 @@ def codes_of(
 
     Thick and thin cloud count together first: where cloud is likelier than any other class a pixel is cloud,
     and then the likelier of the two. A pixel of which nobody knows how thick its cloud is is not clear.
+    Each class counts by its weight in the spec.
     """
-    channels = dict(zip(spec.classes, probabilities, strict=True))
+    weights = [np.float32(spec.class_weights.get(code, 1.0)) for code in spec.classes]
+    channels = {
+        code: own if weight == 1 else own * weight
+        for code, own, weight in zip(spec.classes, probabilities, weights, strict=True)
+    }
     if set(channels) > CLOUD:
         thick, thin = channels.pop(THICK), channels.pop(THIN)
         codes, best = _likeliest(channels)

@@ -1,7 +1,7 @@
 """What a scene depends on, and where its pixels lie."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -116,19 +116,23 @@ SKIES: Mapping[str, tuple[CloudLayer, ...]] = MappingProxyType(
 """Cloud layers for common kinds of sky."""
 
 
+_CLOUDS = tuple(kind for kind in KINDS if kind != "dust")
+
+
 def draw_scene(
     seed: int, *, size_m: float, origin: tuple[float, float] = (600_000.0, 5_300_040.0)
 ) -> SceneConfig:
     """A scene whose land, sky, sun and view are drawn from a seed: variety for training.
 
-    One to three kinds of cloud; no cloud at all one time in eight.
+    One to three kinds of cloud, no cloud at all one time in eight. Never dust: nobody tells it from the
+    desert that it came from.
     """
     draw = _Draws(seed)
     count = 0 if draw.number("clear", 0, 1) < 1 / 8 else 1 + int(draw.number("count", 0, 2.999))
     return SceneConfig(
         seed=seed,
         landscape=draw.one_of("landscape", tuple(LANDSCAPES)),
-        clouds=tuple(draw.layer(kind) for kind in draw.several("kinds", tuple(KINDS), count)),
+        clouds=tuple(draw.layer(kind) for kind in draw.several("kinds", _CLOUDS, count)),
         sun_zenith=draw.number("sun zenith", 20, 70),
         sun_azimuth=draw.number("sun azimuth", 110, 200),
         view_zenith=draw.number("view zenith", 0, 11),
@@ -154,6 +158,17 @@ class _Draws:
         return tuple(sorted(choices, key=lambda choice: seed_of(self.seed, what, choice))[:count])
 
     def layer(self, kind: str) -> CloudLayer:
+        if kind == "haze":
+            return self._shaped(kind)
+        # clouds of 27 Landsat scenes: 0.25 to 1.0 in the red, 1.6 um 0.15 to 1.1 times the near infra-red
+        return replace(
+            self._shaped(kind),
+            brightness=2 ** self.number(f"{kind} brightness", -0.5, 0.75),
+            short_wave=2 ** self.number(f"{kind} short wave", -1.3, 0.4),
+            air=max(0.0, self.number(f"{kind} air", -0.08, 0.1)),
+        )
+
+    def _shaped(self, kind: str) -> CloudLayer:
         usual = KINDS[kind]
         return CloudLayer(
             kind=kind,
@@ -163,8 +178,4 @@ class _Draws:
             depth=usual.depth * self.number(f"{kind} depth", 0.5, 1.4),
             scale_m=usual.scale_m * 2 ** self.number(f"{kind} scale", -1, 1),
             direction_deg=self.number(f"{kind} direction", 0, 180),
-            # clouds of 27 Landsat scenes: 0.25 to 1.0 in the red, 1.6 um 0.15 to 1.1 times the near infra-red
-            brightness=2 ** self.number(f"{kind} brightness", -0.8, 0.75),
-            short_wave=2 ** self.number(f"{kind} short wave", -1.3, 0.4),
-            air=max(0.0, self.number(f"{kind} air", -0.08, 0.1)),
         )
