@@ -48,7 +48,10 @@ format: .venv/.ready ## bring the code into the house's form
 bench: .venv/.ready ## measure speed as ratios, on this machine: PRODUCT=folder of a full tile, else it is made
 	$(BIN)/python benchmarks/dense_patchcnn.py
 	$(BIN)/python benchmarks/full_tile.py $(if $(PRODUCT),--product $(PRODUCT))
+	$(BIN)/python benchmarks/reading.py $(if $(PRODUCT),--product $(PRODUCT))
 	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/refine.py
+	$(BIN)/python benchmarks/cubes.py
 
 .venv-peers/.ready: | python
 	$(PYTHON) -m venv .venv-peers

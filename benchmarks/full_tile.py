@@ -114,7 +114,7 @@ def random_unet(folder: Path) -> str:
     from unclouded.models.unet import Config, build  # noqa: PLC0415 - torch, only where unet-v1 is not there
     from unclouded.training import to_onnx  # noqa: PLC0415
 
-    config = Config()
+    config = Config(widths=(16, 32, 64, 128, 192), depths=(1, 1, 1, 1, 1), head="bilinear")
     spec = ModelSpec(
         name="unet of random weights", version="0", task="classes", bands=NAMES,
         optional_bands=tuple(name for name in NAMES if name not in {"B02", "B03", "B04"}),
