@@ -110,6 +110,47 @@ def test_air_is_taken_from_the_top_of_the_atmosphere_and_given_to_the_surface(re
     assert blue > 2 * red > 20 * swir
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_two_samples_laid_together_keep_their_labels_and_fill_what_is_empty(recipe, examples, seed):
+    samples = recipe["samples"]
+    shape = examples[0].sample.valid.shape
+    half = np.zeros(shape, bool)
+    half[:, 40:] = True
+
+    def shown(value, bit, valid, bands):
+        presence = np.isin(NAMES, bands)
+        sample = replace(
+            examples[0].sample,
+            reflectance=np.where(valid & presence[:, None, None], np.float32(value), np.float32(0)),
+            valid=valid,
+            sets=np.where(valid, np.uint8(bit), np.uint8(0)),
+            presence=presence,
+            weight=value,
+        )
+        trust = np.where(valid, np.float32(value), np.float32(0))
+        return samples.Shown(sample=sample, teacher=np.stack([trust] * 3), trust=trust)
+
+    first = shown(0.2, 1, half, ["B02", "B03", "B04", "B08"])
+    second = shown(0.6, 2, np.ones(shape, bool), ["B02", "B03", "B04", "B11"])
+    both = samples.mixed(first, second, np.random.default_rng(seed))
+    blue = both.sample.reflectance[NAMES.index("B02")]
+    assert both.sample.valid.all()
+    assert (both.sample.sets[:, :40] == 2).all()
+    np.testing.assert_array_equal(both.sample.sets, np.where(blue == np.float32(0.6), 2, 1))
+    np.testing.assert_array_equal(both.trust, blue)
+    assert [name for name, there in zip(NAMES, both.sample.presence, strict=True) if there] == [
+        "B02",
+        "B03",
+        "B04",
+    ]
+    assert not both.sample.reflectance[~both.sample.presence].any()
+    share = (both.sample.sets == 2).mean()
+    assert 1 / 3 < share < 0.9
+    assert both.sample.weight == pytest.approx((1 - share) * 0.2 + share * 0.6)
+    apart = shown(0.6, 2, half, ["B11", "B12", "B04"])
+    assert samples.mixed(first, apart, np.random.default_rng(seed)) is first
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_brighter_ground_keeps_its_texture_and_stays_below_white(recipe, examples, seed):
     samples = recipe["samples"]

@@ -116,7 +116,7 @@ SKIES: Mapping[str, tuple[CloudLayer, ...]] = MappingProxyType(
 """Cloud layers for common kinds of sky."""
 
 
-_CLOUDS = tuple(kind for kind in KINDS if kind != "dust")
+_CLOUDS = tuple(kind for kind in KINDS if kind not in {"dust", "haze"})
 
 
 def draw_scene(
@@ -124,8 +124,8 @@ def draw_scene(
 ) -> SceneConfig:
     """A scene whose land, sky, sun and view are drawn from a seed: variety for training.
 
-    One to three kinds of cloud, no cloud at all one time in eight. Never dust: nobody tells it from the
-    desert that it came from.
+    One to three kinds of cloud, no cloud at all one time in eight. Never dust or haze: nobody tells dust from
+    the desert that it came from, and where people see haze is not a matter of its depth.
     """
     draw = _Draws(seed)
     count = 0 if draw.number("clear", 0, 1) < 1 / 8 else 1 + int(draw.number("count", 0, 2.999))
@@ -158,8 +158,6 @@ class _Draws:
         return tuple(sorted(choices, key=lambda choice: seed_of(self.seed, what, choice))[:count])
 
     def layer(self, kind: str) -> CloudLayer:
-        if kind == "haze":
-            return self._shaped(kind)
         # clouds of 27 Landsat scenes: 0.25 to 1.0 in the red, 1.6 um 0.15 to 1.1 times the near infra-red
         return replace(
             self._shaped(kind),
@@ -169,11 +167,11 @@ class _Draws:
         )
 
     def _shaped(self, kind: str) -> CloudLayer:
-        usual = KINDS[kind]
+        usual, share = KINDS[kind], self.number(f"{kind} cover", 0, 1)
         return CloudLayer(
             kind=kind,
-            # small shares are as common as large ones: the square of an even number
-            cover=0.03 + 0.85 * self.number(f"{kind} cover", 0, 1) ** 2,
+            # small shares are as common as large ones, the square of an even number; a deck may close
+            cover=0.03 + (0.97 * share if kind == "overcast" else 0.85 * share**2),
             height_m=usual.height_m * self.number(f"{kind} height", 0.6, 1.3),
             depth=usual.depth * self.number(f"{kind} depth", 0.5, 1.4),
             scale_m=usual.scale_m * 2 ** self.number(f"{kind} scale", -1, 1),
