@@ -50,7 +50,7 @@ def command(folder: Path, seed: int, *, quiet: bool) -> None:
     begun = time.monotonic()
     _make_room(folder)
     click.echo(f"making a synthetic L1C product, {SIZE_PX / 100:.1f} km a side, seed {seed} …", err=True)
-    paths = write_safe(folder, SceneConfig(seed=seed, clouds=SKIES["mixed"]), size_px=SIZE_PX, truth_gsd=60)
+    paths = write_safe(folder, SceneConfig(seed=seed, clouds=SKIES["mixed"]), size_px=SIZE_PX, truth_gsd=20)
     made = time.monotonic()
     with scene_progress(quiet=quiet) as progress:
         (scene,) = mask(paths.product, folder / "masks", progress=progress).scenes
