@@ -2,9 +2,9 @@
 
     python recipes/unet-v1/calibrate.py --data DIR --runs RUNS --model FILE -o OUT
 
-RUNS holds `FOLD.onnx` of each of the five folds. Each network is asked about the human labels that its
-training held out; temperature and biases are those that make the answers likeliest (Guo et al. 2017, with
-biases). OUT gets each fold's network, corrected by what the *other* folds' held-out labels say, and FILE
+RUNS holds `FOLD.onnx` of each of the five folds. Each network is asked about the labels, others' and our own,
+that its training held out; temperature and biases are those that make the answers likeliest (Guo et al. 2017,
+with biases). OUT gets each fold's network, corrected by what the *other* folds' held-out labels say, and FILE
 corrected by all of them. They are folded into the last convolution: nothing is added to the network.
 
 True probabilities of a rare class seldom reach a half, and its F1 is highest with a threshold below (half of
@@ -31,6 +31,8 @@ from unclouded.predict import load_model
 from unclouded.training.export import network_of, to_onnx, trimmed
 from unclouded.training.losses import allowed, informative, partial_cross_entropy, set_table
 
+PRIOR = 0.02
+"""Nats that a bias costs, by its square: few chips have shadow, and none may decide alone."""
 PIXELS = 20_000
 """Labelled pixels of a chip that are asked about."""
 
@@ -66,7 +68,7 @@ def main() -> None:
     torch.manual_seed(0)
     every = folds.from_json(options.folds.read_text(encoding="utf-8"), where=str(options.folds))
     by_site = [fold for fold in every if (options.runs / f"{fold.name}.onnx").exists()]
-    found = [one for one in examples(options.data) if one.kind == "human"]
+    found = [one for one in examples(options.data) if one.kind in {"human", "own"}]
     answers = [answer for fold in by_site for answer in asked(options.runs, fold, found)]
     options.output.mkdir(parents=True, exist_ok=True)
     told = {}
@@ -136,7 +138,8 @@ def fitted(answers: Sequence[Answers]) -> Correction:
     def loss() -> Tensor:
         biases = torch.cat([torch.zeros(1), free])
         corrected = (logits * torch.exp(-heat) + biases).T[None, :, None]
-        return (partial_cross_entropy(corrected, may_be)[0, 0] * weight).sum() / weight.sum()
+        told = (partial_cross_entropy(corrected, may_be)[0, 0] * weight).sum() / weight.sum()
+        return told + PRIOR * (free**2).sum()
 
     optimiser = torch.optim.LBFGS([heat, free], max_iter=100, line_search_fn="strong_wolfe")
 
