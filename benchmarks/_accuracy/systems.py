@@ -74,7 +74,8 @@ def model_systems(
     Args:
         coarse: also with all but the visible bands read so many times coarser than the image.
     """
-    judged = {name: fold.name for fold in folds for name in fold.judged}
+    # an image is judged by the first fold that holds it out: those by site come before those by source
+    judged = {name: fold.name for fold in reversed(folds) for name in fold.judged}
     opened: dict[str, Model] = {}
 
     def of(name: str) -> Model | None:

@@ -229,6 +229,7 @@ def test_each_image_is_judged_by_the_model_of_its_own_fold(monkeypatch):
 
     monkeypatch.setattr(systems, "load_model", load)
     folds = [Fold(name=f"fold{at}", judged=(name,), held_out=(name,)) for at, name in enumerate("ab")]
+    folds.append(Fold(name="without-x", judged=("a", "b"), held_out=("a", "b")))  # one of those by source
     (system,) = model_systems("runs/{fold}.onnx", folds=tuple(folds))
     image = scene(np.full((8, 8), GREEN), bands=NAMES)
     assert system.run(image, "b") is not None
