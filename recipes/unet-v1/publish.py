@@ -35,7 +35,12 @@ TRAINING_DATA = (
     "synthetic clouds over the clear ones, exact labels (unclouded.synthetic)",
     "teacher: ukis-csmask 1.0.0 (DLR, Apache-2.0) at about 30 m on all these, alone and blended in pairs",
 )
-WHY = "the best that we have; read docs/models/unet-v1.md for where it fails"
+WHY = "the best that we have, and not yet good on snow; docs/models/unet-v1.md says where it fails"
+OTHERS_M = 40.0
+"""What may be read for all but the visible bands: twice as coarse as the image they cost nothing, four times
+a point of the F1 of shadow (`benchmarks/accuracy.py --coarse`)."""
+FAST_M = 80.0
+"""The same for `--fast`, which leaves out the bands that Landsat has not: on its chips none was missed."""
 PREVIEW = "a preview, trained briefly and not yet cross-validated; read docs/models/unet-v1.md"
 GROUP = "all but compare-only"
 
@@ -63,12 +68,23 @@ def named(spec: ModelSpec) -> ModelSpec:
         name="unet-v1",
         version=VERSION,
         sensors=SENSORS,
+        read_gsd_m={name: OTHERS_M for name in NAMES if name not in bands_of("visible")},
+        fast_gsd_m={
+            name: FAST_M if name in bands_of("visible, nir, swir") - {"B08"} else 0.0
+            for name in NAMES
+            if name not in bands_of("visible")
+        },
         training_data=TRAINING_DATA,
         figures={},
         expected={},
         recommended=False,
         why=PREVIEW,
     )
+
+
+def bands_of(subset: str) -> frozenset[str]:
+    """Names of a subset that accuracy is measured with."""
+    return frozenset(name for name in NAMES if band(name).common_name in SUBSETS[subset])
 
 
 def judged(spec: ModelSpec, report: Mapping[str, Any]) -> ModelSpec:

@@ -33,7 +33,7 @@ from unclouded.training.losses import LossConfig, allowed, informative, pixel_lo
 from unclouded.training.optimisation import Judgement, Optimisation, Progress
 from unclouded.training.tasks import Arrays, Outcome
 
-VERSION = "0.9"
+VERSION = "0.95"
 SENSORS = ("sentinel-2", "landsat-8", "landsat-9")
 LOSS = LossConfig(dice=0.3, smoothing=0.01, class_weights=(1.0, 1.0, 1.0, 2.0))
 """Shadow is rare and was missed without a weight; calibration takes the bias out again."""

@@ -64,7 +64,7 @@ def card(spec: "ModelSpec") -> list[tuple[str, str]]:
     finest, coarsest = spec.gsd_m
     return [
         ("model", f"{spec.name} {spec.version}"),
-        ("recommended", "yes" if spec.recommended else f"no: {spec.why}"),
+        ("recommended", f"{'yes' if spec.recommended else 'no'}: {spec.why}"),
         ("made for", f"{' or '.join(spec.sensors)}, {' or '.join(spec.levels)}"),
         ("bands", " ".join(spec.bands) + optional),
         ("classes", classes),
