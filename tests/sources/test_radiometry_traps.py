@@ -11,9 +11,9 @@ import rasterio
 from unclouded import mask, open_scene
 from unclouded.core.bands import NAMES, band
 from unclouded.core.errors import RadiometryError
-from unclouded.jobs import MaskOptions
 from unclouded.synthetic import SceneConfig, write_safe
 from unclouded.testing.layouts import stac_item, write_cog, write_fake_aws, write_fake_cogs
+from unclouded.testing.options import patchwise
 from unclouded.testing.products import FakeSafe, write_fake_safe
 
 SMALL = FakeSafe(size_60m=8, bands=("B02", "B04", "B12"))
@@ -178,7 +178,7 @@ def _as_item(safe, folder, *, added, **how):
 
 
 def masked(source, folder, **options):
-    mask(source, folder, MaskOptions(preview=False, **options))
+    mask(source, folder, patchwise(preview=False, **options))
     (path,) = Path(folder).glob("*_mask.tif")
     with rasterio.open(path) as dataset:
         return dataset.read(1), dataset.tags()
