@@ -47,6 +47,10 @@ def unclouded(values: np.ndarray, model: str, **running: Any) -> Work:
 
         grid: Grid
         bands: tuple[str, ...] = tuple(NAMES)
+        coarse_m: Any = None
+
+        def with_coarse(self, _: Any) -> Any:  # an array has no coarser levels
+            return self
 
         def read(self, bands: Any, window: Any, *, threads: int = 1) -> Reading:  # noqa: ARG002 - as a Scene
             index = [NAMES.index(name) for name in bands]

@@ -182,6 +182,11 @@ class CoarserBands:
         """The scene's own."""
         return self.inner.bands
 
+    @property
+    def coarse_m(self) -> Mapping[str, float]:
+        """What a model would choose itself is not asked: `times` stands."""
+        return dict.fromkeys(self.bands, self.times * self.inner.pixel_size)
+
     def read(self, bands: Sequence[str], window: Window, *, threads: int = 1) -> Reading:
         """As the scene does; chips are small enough to be read whole each time."""
         reading = self.inner.read(bands, threads=threads)
