@@ -4,20 +4,20 @@
     python benchmarks/reading.py --product DIR --gsd 20
 
 Seconds of decoding alone, on all cores, each way in a process of its own. What the same ways cost in accuracy
-is measured by `benchmarks/accuracy.py --bands … --coarse …`; docs/how-to/speed.md lays the two side by side.
+is measured by `benchmarks/accuracy.py --bands … --coarse …`; docs/models/unet-v1.md lays both side by side.
 """
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from _accuracy.systems import SUBSETS
+from _accuracy.systems import bands_of
 from _timing import Row, clocked, in_child, machine, write_rows
 from full_tile import PRODUCT, decode_bands, made_product
 
-from unclouded.core.bands import NAMES, band
+from unclouded.core.bands import NAMES
 from unclouded.scene import open_scene
 
 RESULTS = Path(__file__).parent / "results" / "reading.json"
@@ -27,13 +27,8 @@ RESULTS = Path(__file__).parent / "results" / "reading.json"
 class Way:
     """Which bands are read, and how coarse all but the visible ones may be."""
 
-    bands: tuple[str, ...] = NAMES
+    bands: Collection[str] = NAMES
     others_m: float | None = None
-
-
-def bands_of(subset: str) -> tuple[str, ...]:
-    """The names of a subset that accuracy is measured with."""
-    return tuple(name for name in NAMES if band(name).common_name in SUBSETS[subset])
 
 
 WAYS: Mapping[str, Way] = {

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.ndimage import map_coordinates
 
 from unclouded.core import registry
-from unclouded.core.bands import band, missing
+from unclouded.core.bands import NAMES, band, missing
 from unclouded.core.classes import CLEAR, CLOUD, LEGENDS, SHADOW, THICK, Legend, to_sets
 from unclouded.core.folds import Fold
 from unclouded.core.grid import Grid
@@ -57,6 +57,11 @@ SUBSETS: Mapping[str, frozenset[str]] = {
     "visible, nir, swir": frozenset({"blue", "green", "red", "nir", "nir08", "swir16", "swir22"}),
 }
 """Common names of the bands that an image is cut down to."""
+
+
+def bands_of(subset: str) -> frozenset[str]:
+    """Names of the bands of a subset."""
+    return frozenset(name for name in NAMES if band(name).common_name in SUBSETS[subset])
 
 
 def model_systems(
@@ -111,7 +116,7 @@ def cut_to(scene: Scene, subset: str | None) -> Scene:
     """The scene with the bands of a subset alone, as far as it has them; None: as it is."""
     if subset is None:
         return scene
-    kept = {name: b for name, b in scene.product.bands.items() if band(name).common_name in SUBSETS[subset]}
+    kept = {name: b for name, b in scene.product.bands.items() if name in bands_of(subset)}
     return replace(scene, product=replace(scene.product, bands=kept))
 
 
@@ -192,7 +197,7 @@ class CoarserBands:
         reading = self.inner.read(bands, threads=threads)
         values = np.stack(
             [
-                layer if band(name).common_name in SUBSETS["visible"] else self._coarse(layer)
+                layer if name in bands_of("visible") else self._coarse(layer)
                 for name, layer in zip(bands, reading.reflectance, strict=True)
             ]
         )

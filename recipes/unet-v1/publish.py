@@ -2,8 +2,8 @@
 
     python recipes/unet-v1/publish.py --model OUT/unet-v1.onnx --accuracy accuracy.json
 
-accuracy.json is the cross-validation by `benchmarks/accuracy.py --folds … --bands …`: each image judged by
-the network of the fold that held its site out. Without it the model is a preview, and says so.
+accuracy.json is the cross-validation by `benchmarks/accuracy.py --folds … --bands … --coarse …`: each image
+judged by the network of the fold that held its site out. Without it the model is a preview, and says so.
 """
 
 import argparse
@@ -16,10 +16,10 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-from _accuracy.systems import SUBSETS
+from _accuracy.systems import SUBSETS, bands_of
 from train import SENSORS, VERSION
 
-from unclouded.core.bands import NAMES, band
+from unclouded.core.bands import NAMES
 from unclouded.core.spec import ModelSpec
 from unclouded.predict import load_model
 from unclouded.training.export import network_of, to_onnx
@@ -82,11 +82,6 @@ def named(spec: ModelSpec) -> ModelSpec:
     )
 
 
-def bands_of(subset: str) -> frozenset[str]:
-    """Names of a subset that accuracy is measured with."""
-    return frozenset(name for name in NAMES if band(name).common_name in SUBSETS[subset])
-
-
 def judged(spec: ModelSpec, report: Mapping[str, Any]) -> ModelSpec:
     """The spec with what the cross-validation found."""
     labelled = report["labelled"]
@@ -125,10 +120,10 @@ def _pooled(row: Mapping[str, Any], metric: str) -> float | None:
 def expected(labelled: Mapping[str, Any], ours: str) -> dict[str, float]:
     """Balanced accuracy of cloud by which bands are there."""
     found = {}
-    for subset, common in SUBSETS.items():
+    for subset in SUBSETS:
         system = labelled.get(f"{ours}, {subset}")
         if system:
-            names = [name for name in NAMES if band(name).common_name in common]
+            names = [name for name in NAMES if name in bands_of(subset)]
             found[" ".join(names)] = _pooled(system["groups"][GROUP]["cloud"], "balanced_accuracy")
     found[" ".join(NAMES)] = _pooled(labelled[ours]["groups"][GROUP]["cloud"], "balanced_accuracy")
     return {names: value for names, value in found.items() if value is not None}

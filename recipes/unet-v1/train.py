@@ -1,7 +1,7 @@
 """Train unet-v1, or a fold's model of its cross-validation.
 
     python recipes/unet-v1/train.py --data DIR --teachers TAUGHT -o RUNS --steps 9000
-    python recipes/unet-v1/train.py --data DIR --teachers TAUGHT -o RUNS --steps 9000 --fold fold0
+    python recipes/unet-v1/train.py --data DIR --teachers TAUGHT -o RUNS --steps 6000 --fold fold0
 
 Processor and GPU alike; a checkpoint every 500 steps, from which `--resume` goes on. RUNS gets `NAME.onnx`,
 and its folder `NAME` the checkpoints.
