@@ -43,6 +43,10 @@ NETWORK = Config(widths=(16, 32, 64, 128, 192), depths=(1, 1, 1, 1, 1), head="bi
 """Narrow where the pixels are many, wide where a pixel sees far: a context of 128 pixels at 8 to 10 times the
 speed of ukis-csmask. Interpolated logits: four from each coarse pixel left a checkerboard where in doubt."""
 LEARNING_RATE, WEIGHT_DECAY, EMA = 2e-3, 1e-2, 0.999
+FREEZE_NORM, MOMENTUM = 0.5, 0.02
+"""Share of the steps after which normalisation uses its running statistics, and how fast those run. The
+statistics of three images are not those that the network works with later: reflectance is absolute only when
+they no longer change."""
 CHECKPOINT_STEPS = 500
 
 
@@ -123,6 +127,9 @@ def train(found: tuple[Example, ...], options: argparse.Namespace) -> None:
     """Fit, and write the model."""
     torch.manual_seed(options.seed)
     network = build(NETWORK).to(memory_format=torch.channels_last)
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = MOMENTUM
     pool = Pool(
         examples=found, seed=options.seed, batch=options.batch, echo=options.echo, shares=shares_of(options)
     )
@@ -138,6 +145,8 @@ def train(found: tuple[Example, ...], options: argparse.Namespace) -> None:
         ema=EMA if options.steps >= 5000 else 0.995,
         precision=options.precision,
         threads=options.threads,
+        compile=options.compile,
+        freeze_norm=FREEZE_NORM,
         log_every=100,
     )
     name = options.fold or "unet-v1"
@@ -196,10 +205,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUNS")
     parser.add_argument("--steps", type=int, default=9_000)
     parser.add_argument("--batch", type=int, default=3)
-    parser.add_argument("--echo", type=int, default=3, help="times that a sample is shown")
+    parser.add_argument("--echo", type=int, default=4, help="times that a sample is shown")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--precision", choices=["32", "bf16"], default="bf16")
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--compile", action="store_true", help="faster; needs a C++ compiler")
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--resume", action="store_true")
     return parser.parse_args()

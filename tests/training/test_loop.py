@@ -73,6 +73,33 @@ def test_resumed_is_as_never_stopped(unet_set, tmp_path):
     check_resume(replace(config, squares=replace(config.squares, sampler="hard")), tmp_path)
 
 
+def test_frozen_normalisation_is_frozen_on_resuming_too(unet_set, tmp_path):
+    config = changed(unet_set, freeze_norm=0.4)
+    check_resume(config, tmp_path)
+    early, late = (
+        load_checkpoint(tmp_path / "whole" / "epochs" / f"epoch-00{epoch}.pt").state_dict()
+        for epoch in (2, 3)
+    )
+    running = [name for name in early if "running" in name]
+    assert running
+    changing = [name for name, value in early.items() if not torch.equal(value, late[name])]
+    assert changing
+    assert not set(running) & set(changing)
+
+
+def test_freezing_before_the_first_step_is_refused():
+    with pytest.raises(OptionError, match="freeze_norm"):
+        Optimisation(freeze_norm=0.0)
+
+
+def test_a_compiled_network_is_saved_under_its_own_names(unet_set, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch.nn.Module, "compile", asked.append)
+    train(changed(unet_set, compile=True), tmp_path)
+    assert len(asked) == 1
+    assert not any("_orig_mod" in name for name in weights(tmp_path))
+
+
 def test_a_patch_network_resumed_is_as_never_stopped(data_set, tmp_path):
     """Dropout included."""
     check_resume(changed(data_set, steps=60, epoch_steps=20, log_every=10), tmp_path)

@@ -109,6 +109,13 @@ def _start(last: Path, module: "_Fitting") -> Path | None:
     return last
 
 
+def freeze_norm(network: torch.nn.Module) -> None:
+    """Batch normalisation with its running statistics, as when predicting; its weights are still learnt."""
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.eval()
+
+
 class _Steps(Dataset[Arrays]):
     """An epoch's batches by number."""
 
@@ -135,6 +142,8 @@ class _Fitting(LightningModule):
         self.average = (
             AveragedModel(network, multi_avg_fn=mean, use_buffers=True) if optimisation.ema else None
         )
+        if optimisation.compile:
+            network.compile()
         self.lowest, self.stale = math.inf, 0
         self.item_losses = np.full(task.count, np.nan)
         self.seen: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]] = []
@@ -178,7 +187,9 @@ class _Fitting(LightningModule):
         return DataLoader(data, batch_size=None, num_workers=self.task.workers)
 
     def on_train_batch_start(self, batch: Arrays, batch_idx: int) -> None:  # noqa: ARG002 - Lightning's
-        """Dropout depends on the step, not on what was drawn before."""
+        """Dropout depends on the step, not on what was drawn before; normalisation is frozen in time."""
+        if self.global_step >= self.optimisation.freeze_norm * self.optimisation.steps:
+            freeze_norm(self.network)
         seed = self.run.seed * 1_000_003 + self.global_step
         # torch.manual_seed looks through every kind of accelerator, which takes a millisecond
         torch.default_generator.manual_seed(seed)
