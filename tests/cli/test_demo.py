@@ -1,18 +1,12 @@
 """`unclouded demo`: the whole way, as a newcomer walks it."""
 
 import json
-import subprocess
-import sys
+
+from unclouded.testing.commands import unclouded
 
 
 def run(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "unclouded", "demo", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return unclouded("demo", *words, timeout=300)
 
 
 def test_a_demo_makes_masks_and_scores_and_says_what_it_is(tmp_path):

@@ -12,6 +12,7 @@ from affine import Affine
 from click.testing import CliRunner
 
 from unclouded.cli import app
+from unclouded.testing.commands import unclouded
 
 
 @pytest.fixture
@@ -111,13 +112,8 @@ def test_legends_are_passed_on_each_to_its_side(folders):
     assert found["pooled"]["tasks"]["thin_cloud"]["counts"]["prediction_ambiguous"] == 2
 
 
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "unclouded", "evaluate", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def run(*words):
+    return unclouded("evaluate", *words)
 
 
 @pytest.mark.parametrize(

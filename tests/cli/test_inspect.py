@@ -1,27 +1,13 @@
 """`unclouded inspect` as a user meets it."""
 
 import json
-import subprocess
-import sys
 
-import pytest
-
+from unclouded.testing.commands import unclouded
 from unclouded.testing.products import FakeSafe, write_fake_safe
 
 
-@pytest.fixture(scope="module")
-def product(tmp_path_factory):
-    return write_fake_safe(tmp_path_factory.mktemp("product"), FakeSafe())
-
-
 def run(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "unclouded", "inspect", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return unclouded("inspect", *words)
 
 
 def test_a_table_for_people_and_warnings_beside_it(product):

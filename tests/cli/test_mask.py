@@ -1,31 +1,15 @@
 """`unclouded mask` as a user meets it: streams, exit codes, one-line errors."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from unclouded.testing.products import FakeSafe, write_fake_safe
-
-PATCHWISE = ("--model", "patchcnn-v1")
-"""The study's network: two classes, and not recommended."""
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory):
-    return write_fake_safe(tmp_path_factory.mktemp("product"), FakeSafe())
+from unclouded.testing.commands import PATCHWISE, unclouded
 
 
 def run(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "unclouded", "mask", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return unclouded("mask", *words)
 
 
 def test_help_teaches():

@@ -1,31 +1,14 @@
 """`unclouded mask` within limits: memory, a part of the scene, a device that is not there."""
 
-import subprocess
-import sys
-
 import onnxruntime as ort
 import pytest
 import rasterio
 
-from unclouded.testing.products import FakeSafe, write_fake_safe
-
-PATCHWISE = ("--model", "patchcnn-v1")
-"""The study's network: 60 m, 32 pixels a side on the small product."""
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory):
-    return write_fake_safe(tmp_path_factory.mktemp("product"), FakeSafe())
+from unclouded.testing.commands import PATCHWISE, unclouded
 
 
 def run(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "unclouded", "mask", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return unclouded("mask", *words)
 
 
 def refused(*words):

@@ -1,29 +1,16 @@
 """`unclouded stack` as a user meets it."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import rasterio
 
-from unclouded.testing.products import FakeSafe, write_fake_safe
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory):
-    return write_fake_safe(tmp_path_factory.mktemp("product"), FakeSafe())
+from unclouded.testing.commands import unclouded
 
 
 def run(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "unclouded", "stack", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return unclouded("stack", *words)
 
 
 def test_results_go_to_stdout(product, tmp_path):

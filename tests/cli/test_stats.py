@@ -1,12 +1,11 @@
 """`unclouded stats` as a user meets it."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
+from unclouded.testing.commands import unclouded
 from unclouded.testing.products import CORNER, write_fake_geotiff
 
 RING = [[CORNER[0] + x, CORNER[1] - y] for x, y in ((0, 0), (240, 0), (240, 120), (0, 120), (0, 0))]
@@ -33,13 +32,7 @@ def area(tmp_path_factory):
 
 
 def run(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "unclouded", "stats", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return unclouded("stats", *words)
 
 
 def test_a_table_for_people(mask, area):
