@@ -7,8 +7,11 @@ that its training held out; temperature and biases are those that make the answe
 with biases). OUT gets each fold's network, corrected by what the *other* folds' held-out labels say, and FILE
 corrected by all of them. They are folded into the last convolution: nothing is added to the network.
 
-True probabilities of a rare class seldom reach a half, and its F1 is highest with a threshold below (half of
-that F1, Lipton et al. 2014): shadow gets the weight in the choice of the class that the same labels ask for.
+Classes weigh in the choice as the same labels ask for. Few images have labels, and on sites that a network
+has not seen it calls much too little cloud: at a probability of a half it misses a quarter of it and gives
+hardly a false alarm. Cloud weighs so that its balanced accuracy is highest, each source counting alike. And
+true probabilities of a rare class seldom reach a half: the F1 of shadow is highest with a threshold of half
+that F1 (Lipton et al. 2014).
 """
 
 import argparse
@@ -24,7 +27,7 @@ from dataset import Example, examples
 from torch import Tensor
 
 from unclouded.core import folds
-from unclouded.core.classes import SHADOW
+from unclouded.core.classes import CLOUD, SHADOW, THICK, THIN, class_bits
 from unclouded.core.folds import Fold
 from unclouded.models.unet import UNet
 from unclouded.predict import load_model
@@ -47,8 +50,10 @@ class Correction:
     before: float
     """Mean loss as it was, nats a pixel."""
     after: float
+    cloud_weight: float
+    """What the probabilities of thick and thin cloud count when the class is chosen."""
     shadow_weight: float
-    """What the probability of shadow counts when the class is chosen."""
+    """What that of shadow counts."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -152,45 +157,78 @@ def fitted(answers: Sequence[Answers]) -> Correction:
     before = loss().item()
     optimiser.step(closure)
     biases = torch.cat([torch.zeros(1), free]).detach()
+    cloud, shadow = best_weights(answers, logits * torch.exp(-heat.detach()) + biases)
     return Correction(
         temperature=torch.exp(heat).item(),
         biases=tuple(biases.tolist()),
         before=before,
         after=loss().item(),
-        shadow_weight=best_weight(answers, logits * torch.exp(-heat.detach()) + biases),
+        cloud_weight=cloud,
+        shadow_weight=shadow,
     )
 
 
-def best_weight(answers: Sequence[Answers], logits: Tensor) -> float:
-    """The weight of shadow that finds it with the highest F1, each chip counting alike.
+def best_weights(answers: Sequence[Answers], logits: Tensor) -> tuple[float, float]:
+    """The weights of cloud and of shadow that find them best, each chip of a source counting alike.
 
     Args:
         logits: (pixel, class), corrected, of all answers in turn.
     """
-    bit = 1 << SHADOW
-    sets = torch.cat([one.sets for one in answers]).int()
-    share = torch.cat([torch.full((len(one.sets),), 1 / max(len(one.sets), 1)) for one in answers])
-    known = (sets == bit) | ((sets & bit) == 0)
-    clear, thick, thin, shadow = torch.softmax(logits[known], dim=1).T
-    truth, share, rival = (sets == bit)[known], share[known], torch.maximum(clear, thick + thin)
+    pieces = [
+        (one.source, one.sets.int(), torch.softmax(part, dim=1))
+        for one, part in zip(answers, logits.split([len(one.sets) for one in answers]), strict=True)
+    ]
 
-    def f1(weight: float) -> float:
-        found = weight * shadow > rival
-        both = (share * (found & truth)).sum()
-        return float(2 * both / (share * found + share * truth).sum().clamp_min(1e-12))
+    def cloud_accuracy(weight: float) -> float:
+        found: dict[str, list[Tensor]] = {}
+        for source, sets, (clear, thick, thin, shadow) in ((a, b, c.T) for a, b, c in pieces):
+            called = weight * (thick + thin) > torch.maximum(clear, shadow)
+            found.setdefault(source, []).append(shares(called, sets, CLOUD_BITS))
+        return float(torch.stack([balanced(torch.stack(chips).sum(0)) for chips in found.values()]).mean())
 
-    return max(WEIGHTS, key=f1)
+    def shadow_f1(weight: float) -> float:
+        total = torch.zeros(4)
+        for _, sets, probabilities in pieces:
+            clear, thick, thin, shadow = probabilities.T
+            called = weight * shadow > torch.maximum(clear, cloud * (thick + thin))
+            total += shares(called, sets, 1 << SHADOW)
+        hits, missed, false, _ = total
+        return float(2 * hits / (2 * hits + missed + false).clamp_min(1e-12))
+
+    cloud = max(CLOUD_WEIGHTS, key=cloud_accuracy)
+    return cloud, max(SHADOW_WEIGHTS, key=shadow_f1)
+
+
+def shares(called: Tensor, sets: Tensor, bits: int) -> Tensor:
+    """Hits, misses, false alarms and rightly left, as shares of a chip's pixels that are or are not of it."""
+    true, other = (sets & ~bits) == 0, (sets & bits) == 0
+    counts = [called & true, ~called & true, called & other, ~called & other]
+    return torch.stack([which.sum() for which in counts]) / max(int((true | other).sum()), 1)
+
+
+def balanced(counts: Tensor) -> Tensor:
+    """Balanced accuracy, of what there is."""
+    hits, missed, false, left = counts
+    rates = [part / (part + rest) for part, rest in ((hits, missed), (left, false)) if part + rest > 0]
+    return torch.stack(rates).mean()
 
 
 CLASSES_TABLE = set_table((0, 1, 2, 3))
-WEIGHTS = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
-"""Of shadow, to choose from."""
+CLOUD_BITS = class_bits(CLOUD)
+CLOUD_WEIGHTS = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0)
+SHADOW_WEIGHTS = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0)
+"""To choose from."""
 
 
 def write(file: Path, output: Path, correction: Correction) -> dict[str, object]:
     """The corrected network, under the same name."""
     network = network_of(file.read_bytes(), where=str(file)).eval()
-    spec = replace(load_model(file).spec, class_weights={SHADOW: correction.shadow_weight})
+    weights = {
+        THICK: correction.cloud_weight,
+        THIN: correction.cloud_weight,
+        SHADOW: correction.shadow_weight,
+    }
+    spec = replace(load_model(file).spec, class_weights=weights)
     corrected(network, correction)
     (output / file.name).write_bytes(to_onnx(network, spec))
     return asdict(correction)

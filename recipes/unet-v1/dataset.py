@@ -60,7 +60,7 @@ BRIGHT = (
 """Land of salt and of pale sand."""
 SYNTHETIC = (*LANDSCAPES, "winter", "alpine", "coast", *BRIGHT, *BRIGHT)
 """What synthetic land is drawn from, in turns; the hard kinds twice."""
-SYNTHETIC_COUNT, SYNTHETIC_PX, SYNTHETIC_GSD_M = 60, 512, (10.0, 10.0, 20.0)
+SYNTHETIC_COUNT, SYNTHETIC_PX, SYNTHETIC_GSD_M = 120, 512, (10.0, 10.0, 20.0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -17,11 +17,15 @@ Floats = npt.NDArray[np.float32]
 
 BRIGHTEST = 0.75
 """How bright 99 in 100 values of brightened ground stay."""
+DRY = 0.3
+"""Share of the snow that lies under so little vapour that the cirrus band, dark elsewhere, sees it."""
+CIRRUS = np.array([band.common_name == "cirrus" for band in SENTINEL2])
+ANCHORS_NM = (440, 560, 665, 740, 865, 1610, 2200)
 NEAR_INFRA_RED = np.array([770 < band.centre_nm < 900 for band in SENTINEL2])
 SHORT_WAVE = np.array([band.centre_nm > 1500 for band in SENTINEL2])
 
 
-def with_brighter_ground(sample: Sample, rng: np.random.Generator) -> Sample:
+def with_brighter_ground(sample: Sample, _level: str | None, rng: np.random.Generator) -> Sample:
     """Clear land as if of pale sand, salt or concrete: still clear, its texture as it was.
 
     Short-wave infra-red is raised less or not at all: salt and wet sand are dark there.
@@ -36,17 +40,39 @@ def with_brighter_ground(sample: Sample, rng: np.random.Generator) -> Sample:
     return replace(sample, reflectance=sample.reflectance * gains[:, None, None])
 
 
-def with_snow(sample: Sample, rng: np.random.Generator) -> Sample:
+def with_other_spectrum(sample: Sample, _level: str | None, rng: np.random.Generator) -> Sample:
+    """Land of another colour and contrast: few clear images are at hand, and none may be learnt by heart.
+
+    The factor of each band follows a smooth curve over the wavelength.
+    """
+    lit = sample.reflectance[:, sample.valid][sample.presence]
+    if not lit.size:
+        return sample
+    curve = np.cumsum(rng.normal(0, [0.45, 0.15, 0.15, 0.2, 0.15, 0.3, 0.15]))
+    gains = np.exp(np.interp([band.centre_nm for band in SENTINEL2], ANCHORS_NM, curve))
+    mean = np.where(sample.presence, sample.reflectance[:, sample.valid].mean(axis=1), 0)[:, None, None]
+    values = (mean + rng.uniform(0.4, 1.5) * (sample.reflectance - mean)) * gains[:, None, None]
+    over = float(np.quantile(values[sample.presence][:, sample.valid], 0.99)) / BRIGHTEST
+    lit_now = sample.valid & sample.presence[:, None, None]
+    values = np.where(lit_now, np.maximum(values / max(over, 1.0), 0.001), 0)
+    return replace(sample, reflectance=values.astype(np.float32))
+
+
+def with_snow(sample: Sample, _level: str | None, rng: np.random.Generator) -> Sample:
     """Snow of any age over some or all of the land: dark ground, as forest is, stays freer of it.
 
-    The light and shade of the land lie on the snow; its short-wave infra-red falls with the size of grains.
+    The light and shade of the land lie on the snow; its short-wave infra-red falls with the size of grains,
+    and over high, dry ice sheets the cirrus band sees it too.
     """
     shade = relative_brightness(sample)
     if shade is None:
         return sample
     fresh = np.float32(rng.uniform())
     spectrum = (1 - fresh) * SIGNATURES["old snow"] + fresh * SIGNATURES["fresh snow"]
-    spectrum = spectrum * np.where(SHORT_WAVE, rng.uniform(0.3, 2.0), rng.uniform(0.6, 1.1))
+    grains = rng.uniform(0.3, 2.8) * rng.uniform(0.7, 1.4, len(SENTINEL2))
+    spectrum = spectrum * np.where(SHORT_WAVE, grains, rng.uniform(0.6, 1.15))
+    if rng.random() < DRY:
+        spectrum[CIRRUS] = rng.uniform(0, 0.3)
     light = shade ** np.float32(rng.uniform(0.1, 0.8))
     lie = fractal(shade.shape, rng) + rng.uniform(0, 3) * (shade - 1) + rng.uniform(-0.7, 2.5)
     cover = on_land(sample) / (1 + np.exp(-rng.uniform(3, 12) * lie))
@@ -54,7 +80,7 @@ def with_snow(sample: Sample, rng: np.random.Generator) -> Sample:
     return laid(sample, snow, cover.astype(np.float32))
 
 
-def with_water(sample: Sample, rng: np.random.Generator, *, level: str | None) -> Sample:
+def with_water(sample: Sample, level: str | None, rng: np.random.Generator) -> Sample:
     """Lakes or a sea: clear or turbid, now and then in glint, the brightness rippled."""
     kind = rng.choice(["turbid water", "deep water", "glint water"], p=[0.4, 0.4, 0.2])
     share = np.float32(rng.uniform())

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from dataset import Example
-from ground import blotches, with_brighter_ground, with_snow, with_water
+from ground import blotches, with_brighter_ground, with_other_spectrum, with_snow, with_water
 
 from unclouded.core.bands import SENTINEL2
 from unclouded.patches import Augmentation, Sample
@@ -48,14 +48,14 @@ COARSER = 0.3
 """Share of samples some of whose bands are as if read at a coarser level."""
 SHARES: Mapping[str, float] = MappingProxyType(
     {
-        "human": 0.30,
+        "human": 0.28,
         "own": 0.10,
-        "clear": 0.20,
+        "clear": 0.24,
         "overcast": 0.04,
         "cirrus": 0.02,
-        "synthetic": 0.07,
-        "taught": 0.15,
-        "blend": 0.12,
+        "synthetic": 0.12,
+        "taught": 0.10,
+        "blend": 0.10,
     }
 )
 """How often an example of a kind is drawn; what is not there leaves its share to the rest."""
@@ -63,10 +63,10 @@ SOURCES: Mapping[str, float] = MappingProxyType(
     {"l8biome": 0.55, "oncloudn": 0.2, "cloudsen12plus": 0.12, "ukis-csmask": 0.13}
 )
 """How often a human label set is drawn among its kind."""
-CLOUDED: Mapping[str, float] = MappingProxyType({"clear": 0.65, "human": 0.2, "synthetic": 0.65})
+CLOUDED: Mapping[str, float] = MappingProxyType({"clear": 0.65, "human": 0.5, "synthetic": 0.65})
 """Share of the samples without cloud that get synthetic ones."""
-BRIGHTER, SNOWY, WATERY = 0.25, 0.2, 0.2
-"""Shares of the clear samples whose ground is made brighter, or gets snow or water laid over it."""
+OTHER_GROUND = {with_brighter_ground: 0.15, with_snow: 0.2, with_water: 0.15, with_other_spectrum: 0.3}
+"""Shares of the clear and synthetic samples whose ground is changed, and how."""
 DOUBT = 1.8
 """Synthetic veils, shadows and thick cloud within this factor of where they begin may be either."""
 
@@ -152,7 +152,7 @@ def drawn(example: Example, rng: np.random.Generator) -> Shown:
     gsd = native if rng.random() < 0.3 else gsd
     part = _square(example, int(np.ceil(SIZE * gsd / native)), rng)
     sample = rescaled(part.sample, gsd, SIZE)
-    if example.kind == "clear":
+    if example.kind in {"clear", "synthetic"}:
         sample = with_other_ground(sample, example.level, rng)
     if rng.random() < CLOUDED.get(example.kind, 0.0):
         sample = clouded(sample, rng, doubt=DOUBT)
@@ -174,15 +174,11 @@ def drawn(example: Example, rng: np.random.Generator) -> Shown:
 
 
 def with_other_ground(sample: Sample, level: str | None, rng: np.random.Generator) -> Sample:
-    """Clear land as it is, or brighter, snowed over or under water."""
-    kind = rng.random()
-    if kind < BRIGHTER:
-        return with_brighter_ground(sample, rng)
-    if kind < BRIGHTER + SNOWY:
-        return with_snow(sample, rng)
-    if kind < BRIGHTER + SNOWY + WATERY:
-        return with_water(sample, rng, level=level)
-    return sample
+    """Clear land as it is, or of another brightness or colour, snowed over or under water."""
+    changes = list(OTHER_GROUND)
+    shares = list(OTHER_GROUND.values())
+    chosen = int(rng.choice(len(changes) + 1, p=[*shares, 1 - sum(shares)]))
+    return changes[chosen](sample, level, rng) if chosen < len(changes) else sample
 
 
 def _square(example: Example, side: int, rng: np.random.Generator) -> Shown:

@@ -43,7 +43,7 @@ NETWORK = Config(widths=(16, 32, 64, 128, 192), depths=(1, 1, 1, 1, 1), head="bi
 """Narrow where the pixels are many, wide where a pixel sees far: a context of 128 pixels at 8 to 10 times the
 speed of ukis-csmask. Interpolated logits: four from each coarse pixel left a checkerboard where in doubt."""
 LEARNING_RATE, WEIGHT_DECAY, EMA = 2e-3, 1e-2, 0.999
-FREEZE_NORM, MOMENTUM = 0.5, 0.02
+FREEZE_NORM, MOMENTUM = 0.3, 0.02
 """Share of the steps after which normalisation uses its running statistics, and how fast those run. The
 statistics of three images are not those that the network works with later: reflectance is absolute only when
 they no longer change."""

@@ -198,6 +198,15 @@ def test_doubt_leaves_rims_of_synthetic_clouds_open_and_takes_nothing_back():
     assert opened > 0
 
 
+def test_a_shadow_that_nobody_sees_may_be_clear():
+    ground = drawn(side=96, sets=np.uint8(CLEAR_ONLY))
+    dark = replace(ground, reflectance=np.minimum(ground.reflectance, np.float32(0.01)))
+    for before, seen in ((ground, True), (dark, False)):
+        sets = [augment.clouded(before, np.random.default_rng(seed)).sets for seed in range(8)]
+        assert any((item == 1 << SHADOW).any() for item in sets) == seen
+        assert any((item == CLEAR_ONLY | 1 << SHADOW).any() for item in sets) or seen
+
+
 def test_absent_bands_stay_absent_under_clouds():
     before = drawn(side=32, sets=np.uint8(CLEAR_ONLY))
     presence = np.array([name in {"B02", "B04", "B08"} for name in NAMES])

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unclouded.core.bands import SENTINEL2, expected_at
-from unclouded.core.classes import CLEAR, CLOUD, class_bits
+from unclouded.core.classes import CLEAR, CLOUD, SHADOW, class_bits
 from unclouded.core.errors import GridError, OptionError
 from unclouded.synthetic import Rendered, classify, clouds_over, draw_scene
 
@@ -20,6 +20,8 @@ Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 Sets = npt.NDArray[np.uint8]
 
+SEEN_SHADOW = 0.012
+"""Reflectance that a shadow takes from some band at least, to be seen."""
 _NESTING_GSD = (5.0, 6.0, 10.0, 12.0, 15.0, 20.0, 30.0, 60.0)  # what synthetic clouds are computed at
 
 
@@ -228,7 +230,7 @@ def clouded(sample: Sample, rng: np.random.Generator, *, doubt: float = 1.0) -> 
     """Synthetic clouds, with shadows and parallax, over a sample without any; others stay as they are.
 
     The sun is the sample's where it is known. Labels of clouds and shadows are exact; between them the
-    sample's own stay.
+    sample's own stay. A shadow that nobody can see, as on dark water, may be what lies below too.
 
     Args:
         doubt: a pixel whose optical depth lies within this factor of the depth where its class begins may
@@ -249,6 +251,9 @@ def clouded(sample: Sample, rng: np.random.Generator, *, doubt: float = 1.0) -> 
     values = sample.reflectance.copy()
     values[there] = piece.reflectance
     sets = _truth(piece, sample.sets, doubt)
+    darkened = (sample.reflectance[there] - piece.reflectance).max(axis=0)
+    unseen = (sets == class_bits({SHADOW})) & (darkened < SEEN_SHADOW)
+    sets = np.where(unseen, sets | sample.sets, sets).astype(np.uint8)
     drawn = sets != sample.sets
 
     def without(item: Floats) -> Floats:
