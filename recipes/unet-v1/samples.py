@@ -48,14 +48,14 @@ COARSER = 0.3
 """Share of samples some of whose bands are as if read at a coarser level."""
 SHARES: Mapping[str, float] = MappingProxyType(
     {
-        "human": 0.28,
-        "own": 0.10,
-        "clear": 0.24,
+        "human": 0.32,
+        "own": 0.08,
+        "clear": 0.15,
         "overcast": 0.04,
         "cirrus": 0.02,
-        "synthetic": 0.12,
-        "taught": 0.10,
-        "blend": 0.10,
+        "synthetic": 0.07,
+        "taught": 0.12,
+        "blend": 0.20,
     }
 )
 """How often an example of a kind is drawn; what is not there leaves its share to the rest."""
@@ -63,9 +63,9 @@ SOURCES: Mapping[str, float] = MappingProxyType(
     {"l8biome": 0.55, "oncloudn": 0.2, "cloudsen12plus": 0.12, "ukis-csmask": 0.13}
 )
 """How often a human label set is drawn among its kind."""
-CLOUDED: Mapping[str, float] = MappingProxyType({"clear": 0.65, "human": 0.5, "synthetic": 0.65})
+CLOUDED: Mapping[str, float] = MappingProxyType({"clear": 0.65, "human": 0.3, "synthetic": 0.65})
 """Share of the samples without cloud that get synthetic ones."""
-OTHER_GROUND = {with_brighter_ground: 0.15, with_snow: 0.2, with_water: 0.15, with_other_spectrum: 0.3}
+OTHER_GROUND = {with_brighter_ground: 0.15, with_snow: 0.2, with_water: 0.15, with_other_spectrum: 0.2}
 """Shares of the clear and synthetic samples whose ground is changed, and how."""
 DOUBT = 1.8
 """Synthetic veils, shadows and thick cloud within this factor of where they begin may be either."""

@@ -43,10 +43,6 @@ NETWORK = Config(widths=(16, 32, 64, 128, 192), depths=(1, 1, 1, 1, 1), head="bi
 """Narrow where the pixels are many, wide where a pixel sees far: a context of 128 pixels at 8 to 10 times the
 speed of ukis-csmask. Interpolated logits: four from each coarse pixel left a checkerboard where in doubt."""
 LEARNING_RATE, WEIGHT_DECAY, EMA = 2e-3, 1e-2, 0.999
-FREEZE_NORM, MOMENTUM = 0.3, 0.02
-"""Share of the steps after which normalisation uses its running statistics, and how fast those run. The
-statistics of three images are not those that the network works with later: reflectance is absolute only when
-they no longer change."""
 CHECKPOINT_STEPS = 500
 
 
@@ -127,9 +123,6 @@ def train(found: tuple[Example, ...], options: argparse.Namespace) -> None:
     """Fit, and write the model."""
     torch.manual_seed(options.seed)
     network = build(NETWORK).to(memory_format=torch.channels_last)
-    for layer in network.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = MOMENTUM
     pool = Pool(
         examples=found, seed=options.seed, batch=options.batch, echo=options.echo, shares=shares_of(options)
     )
@@ -146,7 +139,6 @@ def train(found: tuple[Example, ...], options: argparse.Namespace) -> None:
         precision=options.precision,
         threads=options.threads,
         compile=options.compile,
-        freeze_norm=FREEZE_NORM,
         log_every=100,
     )
     name = options.fold or "unet-v1"

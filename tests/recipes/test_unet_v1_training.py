@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from unclouded.core.bands import NAMES
-from unclouded.core.classes import CLEAR, CLOUD, THICK, class_bits
+from unclouded.core.classes import CLEAR, CLOUD, SHADOW, THICK, THIN, class_bits
 from unclouded.core.folds import Member
 from unclouded.patches import Sample
 
@@ -35,7 +35,7 @@ def recipe():
             del sys.modules[name]
 
 
-MODULES = ("dataset", "samples", "train", "blend_labels", "calibrate")
+MODULES = ("dataset", "ground", "samples", "train", "blend_labels", "calibrate")
 
 
 def image(side=160, *, gsd=10.0, level="L1C", kind="human", seed=0, dataset=None):
@@ -153,7 +153,6 @@ def test_two_samples_laid_together_keep_their_labels_and_fill_what_is_empty(reci
 
 @pytest.mark.parametrize("seed", range(6))
 def test_brighter_ground_keeps_its_texture_and_stays_below_white(recipe, examples, seed):
-    samples = recipe["samples"]
     whole = examples[0].sample
     dark = replace(
         whole,
@@ -161,13 +160,13 @@ def test_brighter_ground_keeps_its_texture_and_stays_below_white(recipe, example
         valid=whole.valid[:, :80],
         sets=whole.sets[:, :80],
     )
-    after = samples.with_brighter_ground(dark, np.random.default_rng(seed))
+    after = recipe["ground"].with_brighter_ground(dark, None, np.random.default_rng(seed))
     ratio = after.reflectance / dark.reflectance
     np.testing.assert_allclose(ratio, np.broadcast_to(ratio[:, :1, :1], ratio.shape), rtol=1e-4)
     gains = ratio[:, 0, 0]
     assert gains.min() >= 1
     assert gains[NAMES.index("B11")] <= gains[NAMES.index("B04")]
-    assert np.quantile(after.reflectance, 0.99) <= samples.BRIGHTEST * 1.01
+    assert np.quantile(after.reflectance, 0.99) <= recipe["ground"].BRIGHTEST * 1.01
     np.testing.assert_array_equal(after.sets, dark.sets)
 
 
@@ -229,9 +228,59 @@ def test_a_rare_shadow_gets_a_weight_and_a_common_one_none(recipe):
         answers = recipe["calibrate"].Answers(
             fold="fold0", source="x", logits=logits.T, sets=(1 << labels).to(torch.uint8)
         )
-        weights[name] = recipe["calibrate"].best_weight([answers], logits.T)
+        _, weights[name] = recipe["calibrate"].best_weights([answers], logits.T)
     assert weights["rare"] >= 1.75
     assert weights["common"] <= 1.5
+
+
+def test_cloud_that_is_called_too_seldom_weighs_more(recipe):
+    """Of two sources the smaller counts as much as the larger, and it is the one that is missed."""
+    rng = np.random.default_rng(0)
+
+    def answers(source, count, shift):
+        truth = torch.from_numpy(rng.random(count) < 1 / 2)
+        evidence = torch.from_numpy(rng.normal(0, 0.5, count).astype(np.float32)) + torch.where(
+            truth, 1.0, -1.0
+        )
+        low = torch.full((count,), -9.0)
+        logits = torch.stack([torch.zeros(count), evidence - shift, low, low], dim=1)
+        sets = torch.where(truth, class_bits(CLOUD), 1 << CLEAR).to(torch.uint8)
+        return recipe["calibrate"].Answers(fold="fold0", source=source, logits=logits, sets=sets)
+
+    def weight(*parts):
+        return recipe["calibrate"].best_weights(parts, torch.cat([part.logits for part in parts]))[0]
+
+    assert weight(answers("a", 9_000, 0.0)) == 1.0
+    assert weight(answers("a", 9_000, 1.0)) == pytest.approx(np.e, abs=0.6)
+    assert weight(answers("a", 9_000, 0.0), answers("b", 500, 1.5)) > 1.25
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("change", ["with_snow", "with_water", "with_other_spectrum"])
+def test_other_ground_is_ground_where_there_was_some(recipe, examples, change, seed):
+    before = examples[0].sample
+    before = replace(before, presence=before.presence & (np.arange(len(NAMES)) != 4))
+    before = replace(before, reflectance=before.reflectance * before.presence[:, None, None])
+    after = getattr(recipe["ground"], change)(before, "L1C", np.random.default_rng(seed))
+    assert after.reflectance.dtype == np.float32
+    assert np.isfinite(after.reflectance).all()
+    assert not after.reflectance[:, ~after.valid].any()
+    assert not after.reflectance[~after.presence].any()
+    assert after.reflectance.max() < 1.3
+    np.testing.assert_array_equal(after.sets, before.sets)
+
+
+def test_snow_is_bright_to_see_and_dark_in_the_short_wave(recipe, examples):
+    before = replace(examples[0].sample, valid=np.ones_like(examples[0].sample.valid))
+    covers = []
+    for seed in range(12):
+        after = recipe["ground"].with_snow(before, None, np.random.default_rng(seed))
+        changed = np.abs(after.reflectance - before.reflectance).max(axis=0) > 0.3
+        covers.append(changed.mean())
+        if changed.any():
+            red, short_wave = (after.reflectance[NAMES.index(name)][changed] for name in ("B04", "B11"))
+            assert (red > short_wave).mean() > 0.95
+    assert max(covers) > 0.5
 
 
 def test_a_correction_lies_in_the_last_convolution(recipe):
@@ -242,7 +291,7 @@ def test_a_correction_lies_in_the_last_convolution(recipe):
         before = network(values, presence)
         biases = (0.0, 0.2, -0.1, 0.4)
         correction = recipe["calibrate"].Correction(
-            temperature=1.7, biases=biases, before=1.0, after=0.5, shadow_weight=1.0
+            temperature=1.7, biases=biases, before=1.0, after=0.5, cloud_weight=1.0, shadow_weight=1.0
         )
         recipe["calibrate"].corrected(network, correction)
         after = network(values, presence)
@@ -251,7 +300,7 @@ def test_a_correction_lies_in_the_last_convolution(recipe):
 
 def test_a_run_ends_in_a_model_that_opens_and_can_be_calibrated(recipe, examples, tmp_path):
     options = Namespace(
-        seed=1, batch=2, echo=2, steps=3, precision="32", threads=1, workers=0, resume=False,
+        seed=1, batch=2, echo=2, steps=3, precision="32", threads=1, workers=0, resume=False, compile=False,
         output=tmp_path, fold="fold0", without=[],
     )  # fmt: skip
     recipe["train"].train(examples, options)
@@ -265,4 +314,5 @@ def test_a_run_ends_in_a_model_that_opens_and_can_be_calibrated(recipe, examples
     assert set(answers.sets.tolist()) <= {1 << CLEAR, *(1 << c for c in CLOUD), class_bits(CLOUD)}
     told = recipe["calibrate"].write(file, tmp_path, recipe["calibrate"].fitted([answers]))
     assert told["after"] <= told["before"]
-    assert load_model(file).spec == replace(spec, class_weights={3: told["shadow_weight"]})
+    cloud, shadow = told["cloud_weight"], told["shadow_weight"]
+    assert load_model(file).spec == replace(spec, class_weights={THICK: cloud, THIN: cloud, SHADOW: shadow})
