@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from dataset import Example, examples
+from dataset import CHANNELS, Example, examples
 from torch import Tensor
 
 from unclouded.core import folds
@@ -111,9 +111,9 @@ def asked(runs: Path, fold: Fold, found: Sequence[Example]) -> list[Answers]:
 def answered(network: UNet, example: Example, fold: str) -> Answers:
     """Logits of some of the chip's labelled pixels."""
     stride = network.config.stride_px
-    values = trimmed(example.sample.reflectance, stride)
+    values = trimmed(example.sample.reflectance[CHANNELS], stride)
     height, width = values.shape[-2:]
-    presence = torch.from_numpy(example.sample.presence.astype(np.float32))[None]
+    presence = torch.from_numpy(example.sample.presence[CHANNELS].astype(np.float32))[None]
     logits = network(torch.from_numpy(values)[None], presence)[0].flatten(1).T
     sets = example.sample.sets[:height, :width].ravel()
     chosen = some(np.flatnonzero(sets))

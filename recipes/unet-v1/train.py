@@ -16,13 +16,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from dataset import Example, examples
+from dataset import BANDS, CHANNELS, Example, examples, narrowed
 from samples import SHARES, Pool, Shown
 from torch import Tensor, nn
 from torch.nn import functional
 
 from unclouded.core import folds
-from unclouded.core.bands import NAMES
 from unclouded.core.folds import Fold
 from unclouded.core.spec import ModelSpec
 from unclouded.models.unet import Config, build
@@ -33,13 +32,13 @@ from unclouded.training.losses import LossConfig, allowed, informative, pixel_lo
 from unclouded.training.optimisation import Judgement, Optimisation, Progress
 from unclouded.training.tasks import Arrays, Outcome
 
-VERSION = "0.95"
+VERSION = "0.96"
 SENSORS = ("sentinel-2", "landsat-8", "landsat-9")
 LOSS = LossConfig(dice=0.3, smoothing=0.01, class_weights=(1.0, 1.0, 1.0, 2.0))
 """Shadow is rare and was missed without a weight; calibration takes the bias out again."""
 TEACHER = 1.0
 """Weight of the teacher's part of the loss beside the labels' 1."""
-NETWORK = Config(widths=(16, 32, 64, 128, 192), depths=(1, 1, 1, 1, 1), head="bilinear")
+NETWORK = Config(bands=BANDS, widths=(16, 32, 64, 128, 192), depths=(1, 1, 1, 1, 1), head="bilinear")
 """Narrow where the pixels are many, wide where a pixel sees far: a context of 128 pixels at 8 to 10 times the
 speed of ukis-csmask. Interpolated logits: four from each coarse pixel left a checkerboard where in doubt."""
 LEARNING_RATE, WEIGHT_DECAY, EMA = 2e-3, 1e-2, 0.999
@@ -90,8 +89,10 @@ def stacked(shown: list[Shown]) -> Arrays:
     """Samples (n, …) as the network takes them."""
     samples = [item.sample for item in shown]
     return {
-        "reflectance": torch.from_numpy(np.stack([item.reflectance for item in samples])),
-        "presence": torch.from_numpy(np.stack([item.presence for item in samples]).astype(np.float32)),
+        "reflectance": torch.from_numpy(np.stack([item.reflectance[CHANNELS] for item in samples])),
+        "presence": torch.from_numpy(
+            np.stack([item.presence[CHANNELS] for item in samples]).astype(np.float32)
+        ),
         "sets": torch.from_numpy(np.stack([item.sets for item in samples])),
         "weight": torch.tensor([item.weight for item in samples], dtype=torch.float32),
         "teacher": torch.from_numpy(np.stack([item.teacher for item in shown])),
@@ -106,8 +107,8 @@ def spec_of(name: str, config: Config) -> ModelSpec:
         name=name,
         version=VERSION,
         task="classes",
-        bands=NAMES,
-        optional_bands=tuple(band for band in NAMES if band not in needed),
+        bands=BANDS,
+        optional_bands=tuple(band for band in BANDS if band not in needed),
         levels=("L1C", "L2A"),
         sensors=SENSORS,
         gsd_m=(9.0, 170.0),
@@ -167,7 +168,7 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     chosen = held_out(options)
     found = tuple(
-        example
+        narrowed(example)
         for example in examples(options.data, teachers=options.teachers, fold=chosen)
         if example.kind not in options.without
     )

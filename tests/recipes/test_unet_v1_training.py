@@ -306,8 +306,8 @@ def test_a_run_ends_in_a_model_that_opens_and_can_be_calibrated(recipe, examples
     recipe["train"].train(examples, options)
     file = tmp_path / "fold0.onnx"
     spec = load_model(file).spec
-    assert spec.bands == NAMES
-    assert set(NAMES) - set(spec.optional_bands) == {"B02", "B03", "B04"}
+    assert spec.bands == recipe["dataset"].BANDS == ("B02", "B03", "B04", "B08", "B8A", "B10", "B11", "B12")
+    assert set(spec.bands) - set(spec.optional_bands) == {"B02", "B03", "B04"}
     network = network_of(file.read_bytes(), where="x").eval()
     answers = recipe["calibrate"].answered(network, examples[0], "fold0")
     assert len(answers.sets) == len(answers.logits) > 0
