@@ -1,6 +1,6 @@
 """More for a teacher to answer: pairs of real images blended, and what it says of the blends.
 
-    python recipes/unet-v1/blend_labels.py --data DIR -o TAUGHT --count 2000
+    python recipes/unet-v1/blend_labels.py --data DIR -o TAUGHT --count 800
 
 There are few real images with clouds, and a network that learns a teacher's answers learns them better from
 many questions (Beyer et al. 2022, "a good teacher is patient and consistent"). A blend is two images of one
@@ -13,11 +13,8 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,12 +45,20 @@ def main() -> None:
     folder = options.output / "blends"
     folder.mkdir(parents=True, exist_ok=True)
     sources = [example for example in everything(options.data) if usable(example)]
+    runs = {
+        (variant, level): ukis_csmask.open_peer(variant, level=level, threads=options.threads)
+        for variant in ukis_csmask.VARIANTS
+        for level in ("L1C", "L2A")
+    }
     rows = []
-    with ThreadPoolExecutor(options.workers) as pool:
-        made = pool.map(lambda number: blend(sources, options.seed, number, folder), range(options.count))
-        for number, row in enumerate(made, start=1):
-            rows.append(row)
-            print(f"{number} of {options.count}", end="\r", file=sys.stderr, flush=True)
+    for number in range(options.count):
+        rng = np.random.default_rng([options.seed, number])
+        file = folder / f"{number:05d}.npz"
+        question, level, sites = asked(sources, rng)
+        if not file.exists():
+            write(file, question, answers(question, level, runs))
+        rows.append({"file": file.name, "level": level, "gsd_m": question.gsd_m, "sites": sites})
+        print(f"{number + 1} of {options.count}", end="\r", file=sys.stderr, flush=True)
     listing = {"teacher": "ukis-csmask", "version": ukis_csmask.version(), "blends": rows}
     (options.output / "blends.json").write_text(json.dumps(listing, indent=1) + "\n", encoding="utf-8")
 
@@ -64,25 +69,10 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="TAUGHT")
-    parser.add_argument("--count", type=int, default=2000)
+    parser.add_argument("--count", type=int, default=800)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=2, help="blends at the same time")
+    parser.add_argument("--threads", type=int, default=0)
     return parser.parse_args()
-
-
-def blend(sources: Sequence[Example], seed: int, number: int, folder: Path) -> dict[str, Any]:
-    """The blend of this number, written unless it is there, and its line of the listing."""
-    question, level, sites = asked(sources, np.random.default_rng([seed, number]))
-    file = folder / f"{number:05d}.npz"
-    if not file.exists():
-        write(file, question, answers(question, level))
-    return {"file": file.name, "level": level, "gsd_m": question.gsd_m, "sites": sites}
-
-
-@cache
-def teacher(variant: str, level: str) -> Run:
-    """The network, on one core: several questions run at the same time."""
-    return ukis_csmask.open_peer(variant, level=level, threads=1)
 
 
 def everything(data: Path) -> Iterator[Example]:
@@ -108,8 +98,7 @@ def usable(example: Example) -> bool:
 
 def asked(sources: Sequence[Example], rng: np.random.Generator) -> tuple[Sample, str, list[str]]:
     """A square of 256 pixels, its level, and the sites that it shows."""
-    real = [one for one in sources if one.kind != "synthetic"]
-    first = real[int(rng.integers(len(real)))]
+    first = sources[int(rng.integers(len(sources)))]
     native = first.sample.gsd_m
     gsd = float(np.exp(rng.uniform(np.log(max(FINEST_M, 0.9 * native)), np.log(COARSEST_M))))
     sample = square(first.sample, gsd, rng)
@@ -160,7 +149,7 @@ def blended(first: Sample, second: Sample, presence: npt.NDArray[np.bool_], shar
     )
 
 
-def answers(question: Sample, level: str) -> tuple[Floats, Floats]:
+def answers(question: Sample, level: str, runs: dict[tuple[str, str], Run]) -> tuple[Floats, Floats]:
     """Mean shares (clear, cloud, shadow; y, x) of the networks of six and four bands, and their trust.
 
     Trust is 0 where their likeliest classes differ.
@@ -170,7 +159,7 @@ def answers(question: Sample, level: str) -> tuple[Floats, Floats]:
     for variant in ukis_csmask.VARIANTS:
         chosen = ukis_csmask.choose(variant, bands)
         if chosen is not None:
-            found = teacher(variant, level)({name: bands[name] for name in chosen})
+            found = runs[variant, level]({name: bands[name] for name in chosen})
             shares = np.stack([found.probabilities[code] for code in range(len(CLASSES_OF_TEACHER))])
             members.append(shares / shares.sum(axis=0))
     mean = np.mean(members, axis=0)

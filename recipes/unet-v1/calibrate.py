@@ -9,27 +9,31 @@ corrected by all of them. They are folded into the last convolution: nothing is 
 
 Classes weigh in the choice as the same labels ask for. Few images have labels, and on sites that a network
 has not seen it calls much too little cloud: at a probability of a half it misses a quarter of it and gives
-hardly a false alarm. Cloud weighs so that its balanced accuracy is highest, each source counting alike. And
+hardly a false alarm. Cloud weighs so that its balanced accuracy is highest, each source counting alike; and
 true probabilities of a rare class seldom reach a half: the F1 of shadow is highest with a threshold of half
 that F1 (Lipton et al. 2014).
 """
 
 import argparse
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from dataset import CHANNELS, Example, examples
+from dataset import Example, examples
 from torch import Tensor
+from train import BEST_GSD_M
 
 from unclouded.core import folds
 from unclouded.core.classes import CLOUD, SHADOW, THICK, THIN, class_bits
 from unclouded.core.folds import Fold
 from unclouded.models.unet import UNet
+from unclouded.patches import Sample
+from unclouded.patches.augment import rescaled
 from unclouded.predict import load_model
 from unclouded.training.export import network_of, to_onnx, trimmed
 from unclouded.training.losses import allowed, informative, partial_cross_entropy, set_table
@@ -110,12 +114,12 @@ def asked(runs: Path, fold: Fold, found: Sequence[Example]) -> list[Answers]:
 @torch.no_grad()
 def answered(network: UNet, example: Example, fold: str) -> Answers:
     """Logits of some of the chip's labelled pixels."""
-    stride = network.config.stride_px
-    values = trimmed(example.sample.reflectance[CHANNELS], stride)
+    sample = as_masked(example.sample)
+    values = trimmed(sample.reflectance, network.config.stride_px)
     height, width = values.shape[-2:]
-    presence = torch.from_numpy(example.sample.presence[CHANNELS].astype(np.float32))[None]
+    presence = torch.from_numpy(sample.presence.astype(np.float32))[None]
     logits = network(torch.from_numpy(values)[None], presence)[0].flatten(1).T
-    sets = example.sample.sets[:height, :width].ravel()
+    sets = sample.sets[:height, :width].ravel()
     chosen = some(np.flatnonzero(sets))
     return Answers(
         fold=fold,
@@ -123,6 +127,13 @@ def answered(network: UNet, example: Example, fold: str) -> Answers:
         logits=logits[chosen],
         sets=torch.from_numpy(sets[chosen]),
     )
+
+
+def as_masked(sample: Sample) -> Sample:
+    """The sample at the spacing of a mask, where it is finer."""
+    if sample.gsd_m >= BEST_GSD_M:
+        return sample
+    return rescaled(sample, BEST_GSD_M, math.ceil(max(sample.valid.shape) * sample.gsd_m / BEST_GSD_M))
 
 
 def some(places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
@@ -169,7 +180,7 @@ def fitted(answers: Sequence[Answers]) -> Correction:
 
 
 def best_weights(answers: Sequence[Answers], logits: Tensor) -> tuple[float, float]:
-    """The weights of cloud and of shadow that find them best, each chip of a source counting alike.
+    """The weights of cloud and of shadow that find them best, sources alike, and the chips of each alike.
 
     Args:
         logits: (pixel, class), corrected, of all answers in turn.
@@ -179,21 +190,27 @@ def best_weights(answers: Sequence[Answers], logits: Tensor) -> tuple[float, flo
         for one, part in zip(answers, logits.split([len(one.sets) for one in answers]), strict=True)
     ]
 
-    def cloud_accuracy(weight: float) -> float:
+    def by_source(bits: int, call: Callable[..., Tensor]) -> list[Tensor]:
+        """`shares` of each source, summed over its chips."""
         found: dict[str, list[Tensor]] = {}
-        for source, sets, (clear, thick, thin, shadow) in ((a, b, c.T) for a, b, c in pieces):
-            called = weight * (thick + thin) > torch.maximum(clear, shadow)
-            found.setdefault(source, []).append(shares(called, sets, CLOUD_BITS))
-        return float(torch.stack([balanced(torch.stack(chips).sum(0)) for chips in found.values()]).mean())
+        for source, sets, probabilities in pieces:
+            found.setdefault(source, []).append(shares(call(*probabilities.T), sets, bits))
+        return [torch.stack(chips).sum(0) for chips in found.values()]
+
+    def cloud_accuracy(weight: float) -> float:
+        totals = by_source(
+            CLOUD_BITS,
+            lambda clear, thick, thin, shadow: weight * (thick + thin) > torch.maximum(clear, shadow),
+        )
+        return float(torch.stack([balanced(total) for total in totals]).mean())
 
     def shadow_f1(weight: float) -> float:
-        total = torch.zeros(4)
-        for _, sets, probabilities in pieces:
-            clear, thick, thin, shadow = probabilities.T
-            called = weight * shadow > torch.maximum(clear, cloud * (thick + thin))
-            total += shares(called, sets, 1 << SHADOW)
-        hits, missed, false, _ = total
-        return float(2 * hits / (2 * hits + missed + false).clamp_min(1e-12))
+        totals = by_source(
+            1 << SHADOW,
+            lambda clear, thick, thin, shadow: weight * shadow > torch.maximum(clear, cloud * (thick + thin)),
+        )
+        found = [f1(total) for total in totals if total[0] + total[1] > 0]
+        return float(torch.stack(found).mean()) if found else 0.0
 
     cloud = max(CLOUD_WEIGHTS, key=cloud_accuracy)
     return cloud, max(SHADOW_WEIGHTS, key=shadow_f1)
@@ -204,6 +221,12 @@ def shares(called: Tensor, sets: Tensor, bits: int) -> Tensor:
     true, other = (sets & ~bits) == 0, (sets & bits) == 0
     counts = [called & true, ~called & true, called & other, ~called & other]
     return torch.stack([which.sum() for which in counts]) / max(int((true | other).sum()), 1)
+
+
+def f1(counts: Tensor) -> Tensor:
+    """F1 of hits, misses, false alarms and rightly left."""
+    hits, missed, false, _ = counts
+    return 2 * hits / (2 * hits + missed + false)
 
 
 def balanced(counts: Tensor) -> Tensor:

@@ -37,21 +37,13 @@ from own_labels import own_subjects
 from real_images import RealImage
 
 from unclouded.core import folds
-from unclouded.core.bands import NAMES, SENTINEL2
+from unclouded.core.bands import NAMES
 from unclouded.core.classes import CLEAR, CLOUD, SHADOW, SNOW, THIN, class_bits
 from unclouded.core.folds import Fold, Member
 from unclouded.patches.augment import Sample, rescaled
 from unclouded.scene import Scene
 from unclouded.synthetic import LANDSCAPES, Landscape, SceneConfig, render
 
-BANDS = tuple(
-    item.name
-    for item in SENTINEL2
-    if item.common_name in {"blue", "green", "red", "nir", "nir08", "cirrus", "swir16", "swir22"}
-)
-"""What the network is shown. Nearly all images with the other five bands are free of cloud, and a network
-that had them learnt that: with all 13 it found nothing of a cirrus of which four of them gave it a fifth."""
-CHANNELS = [NAMES.index(name) for name in BANDS]
 CLASSES_OF_TEACHER = ("clear", "cloud", "shadow")
 OF_TEACHER = {"clear": frozenset({CLEAR, SNOW}), "cloud": CLOUD, "shadow": frozenset({SHADOW})}
 SURE = 0.75
@@ -68,7 +60,7 @@ BRIGHT = (
 """Land of salt and of pale sand."""
 SYNTHETIC = (*LANDSCAPES, "winter", "alpine", "coast", *BRIGHT, *BRIGHT)
 """What synthetic land is drawn from, in turns; the hard kinds twice."""
-SYNTHETIC_COUNT, SYNTHETIC_PX, SYNTHETIC_GSD_M = 120, 512, (10.0, 10.0, 20.0)
+SYNTHETIC_COUNT, SYNTHETIC_PX, SYNTHETIC_GSD_M = 60, 512, (10.0, 10.0, 20.0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -266,14 +258,6 @@ def sample_of(scene: Scene, sets: npt.NDArray[np.uint8], *, weight: float = 1.0)
         gsd_m=scene.pixel_size,
         weight=weight,
     )
-
-
-def narrowed(example: Example) -> Example:
-    """The example without the bands that the network is not shown."""
-    sample = example.sample
-    presence = sample.presence & np.isin(NAMES, BANDS)
-    values = sample.reflectance * presence[:, None, None].astype(sample.reflectance.dtype)
-    return replace(example, sample=replace(sample, presence=presence, reflectance=values))
 
 
 def without_split(sets: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

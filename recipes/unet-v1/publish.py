@@ -17,9 +17,9 @@ from typing import Any
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from _accuracy.systems import SUBSETS, bands_of
-from dataset import BANDS
 from train import SENSORS, VERSION
 
+from unclouded.core.bands import NAMES
 from unclouded.core.spec import ModelSpec
 from unclouded.predict import load_model
 from unclouded.training.export import network_of, to_onnx
@@ -68,10 +68,10 @@ def named(spec: ModelSpec) -> ModelSpec:
         name="unet-v1",
         version=VERSION,
         sensors=SENSORS,
-        read_gsd_m={name: OTHERS_M for name in BANDS if name not in bands_of("visible")},
+        read_gsd_m={name: OTHERS_M for name in NAMES if name not in bands_of("visible")},
         fast_gsd_m={
             name: FAST_M if name in bands_of("visible, nir, swir") - {"B08"} else 0.0
-            for name in BANDS
+            for name in NAMES
             if name not in bands_of("visible")
         },
         training_data=TRAINING_DATA,
@@ -123,9 +123,9 @@ def expected(labelled: Mapping[str, Any], ours: str) -> dict[str, float]:
     for subset in SUBSETS:
         system = labelled.get(f"{ours}, {subset}")
         if system:
-            names = [name for name in BANDS if name in bands_of(subset)]
+            names = [name for name in NAMES if name in bands_of(subset)]
             found[" ".join(names)] = _pooled(system["groups"][GROUP]["cloud"], "balanced_accuracy")
-    found[" ".join(BANDS)] = _pooled(labelled[ours]["groups"][GROUP]["cloud"], "balanced_accuracy")
+    found[" ".join(NAMES)] = _pooled(labelled[ours]["groups"][GROUP]["cloud"], "balanced_accuracy")
     return {names: value for names, value in found.items() if value is not None}
 
 

@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from dataset import BANDS, CHANNELS, Example, examples, narrowed
+from dataset import Example, examples
 from samples import SHARES, Pool, Shown
 from torch import Tensor, nn
 from torch.nn import functional
 
 from unclouded.core import folds
+from unclouded.core.bands import NAMES
 from unclouded.core.folds import Fold
 from unclouded.core.spec import ModelSpec
 from unclouded.models.unet import Config, build
@@ -38,10 +39,12 @@ LOSS = LossConfig(dice=0.3, smoothing=0.01, class_weights=(1.0, 1.0, 1.0, 2.0))
 """Shadow is rare and was missed without a weight; calibration takes the bias out again."""
 TEACHER = 1.0
 """Weight of the teacher's part of the loss beside the labels' 1."""
-NETWORK = Config(bands=BANDS, widths=(16, 32, 64, 128, 192), depths=(1, 1, 1, 1, 1), head="bilinear")
+NETWORK = Config(widths=(16, 32, 64, 128, 192), depths=(1, 1, 1, 1, 1), head="bilinear")
 """Narrow where the pixels are many, wide where a pixel sees far: a context of 128 pixels at 8 to 10 times the
 speed of ukis-csmask. Interpolated logits: four from each coarse pixel left a checkerboard where in doubt."""
 LEARNING_RATE, WEIGHT_DECAY, EMA = 2e-3, 1e-2, 0.999
+BEST_GSD_M = 20.0
+"""What a mask has unless asked for otherwise."""
 CHECKPOINT_STEPS = 500
 
 
@@ -89,10 +92,8 @@ def stacked(shown: list[Shown]) -> Arrays:
     """Samples (n, …) as the network takes them."""
     samples = [item.sample for item in shown]
     return {
-        "reflectance": torch.from_numpy(np.stack([item.reflectance[CHANNELS] for item in samples])),
-        "presence": torch.from_numpy(
-            np.stack([item.presence[CHANNELS] for item in samples]).astype(np.float32)
-        ),
+        "reflectance": torch.from_numpy(np.stack([item.reflectance for item in samples])),
+        "presence": torch.from_numpy(np.stack([item.presence for item in samples]).astype(np.float32)),
         "sets": torch.from_numpy(np.stack([item.sets for item in samples])),
         "weight": torch.tensor([item.weight for item in samples], dtype=torch.float32),
         "teacher": torch.from_numpy(np.stack([item.teacher for item in shown])),
@@ -107,12 +108,12 @@ def spec_of(name: str, config: Config) -> ModelSpec:
         name=name,
         version=VERSION,
         task="classes",
-        bands=BANDS,
-        optional_bands=tuple(band for band in BANDS if band not in needed),
+        bands=NAMES,
+        optional_bands=tuple(band for band in NAMES if band not in needed),
         levels=("L1C", "L2A"),
         sensors=SENSORS,
         gsd_m=(9.0, 170.0),
-        best_gsd_m=20.0,
+        best_gsd_m=BEST_GSD_M,
         classes=config.classes,
         halo_px=config.halo_px,
         stride_px=config.stride_px,
@@ -168,7 +169,7 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     chosen = held_out(options)
     found = tuple(
-        narrowed(example)
+        example
         for example in examples(options.data, teachers=options.teachers, fold=chosen)
         if example.kind not in options.without
     )
@@ -198,7 +199,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUNS")
     parser.add_argument("--steps", type=int, default=9_000)
     parser.add_argument("--batch", type=int, default=3)
-    parser.add_argument("--echo", type=int, default=4, help="times that a sample is shown")
+    parser.add_argument("--echo", type=int, default=3, help="times that a sample is shown")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--precision", choices=["32", "bf16"], default="bf16")
     parser.add_argument("--threads", type=int, default=0)

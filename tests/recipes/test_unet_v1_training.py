@@ -35,7 +35,7 @@ def recipe():
             del sys.modules[name]
 
 
-MODULES = ("dataset", "ground", "samples", "train", "blend_labels", "calibrate")
+MODULES = ("dataset", "samples", "train", "blend_labels", "calibrate")
 
 
 def image(side=160, *, gsd=10.0, level="L1C", kind="human", seed=0, dataset=None):
@@ -151,8 +151,18 @@ def test_two_samples_laid_together_keep_their_labels_and_fill_what_is_empty(reci
     assert samples.mixed(first, apart, np.random.default_rng(seed)) is first
 
 
+def test_images_finer_than_a_mask_are_asked_about_at_its_spacing(recipe, examples):
+    calibrate = recipe["calibrate"]
+    fine = examples[0].sample
+    brought = calibrate.as_masked(fine)
+    assert (fine.gsd_m, brought.gsd_m) == (10, 20)
+    assert brought.valid.shape == (80, 80)
+    assert calibrate.as_masked(brought) is brought
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_brighter_ground_keeps_its_texture_and_stays_below_white(recipe, examples, seed):
+    samples = recipe["samples"]
     whole = examples[0].sample
     dark = replace(
         whole,
@@ -160,13 +170,13 @@ def test_brighter_ground_keeps_its_texture_and_stays_below_white(recipe, example
         valid=whole.valid[:, :80],
         sets=whole.sets[:, :80],
     )
-    after = recipe["ground"].with_brighter_ground(dark, None, np.random.default_rng(seed))
+    after = samples.with_brighter_ground(dark, np.random.default_rng(seed))
     ratio = after.reflectance / dark.reflectance
     np.testing.assert_allclose(ratio, np.broadcast_to(ratio[:, :1, :1], ratio.shape), rtol=1e-4)
     gains = ratio[:, 0, 0]
     assert gains.min() >= 1
     assert gains[NAMES.index("B11")] <= gains[NAMES.index("B04")]
-    assert np.quantile(after.reflectance, 0.99) <= recipe["ground"].BRIGHTEST * 1.01
+    assert np.quantile(after.reflectance, 0.99) <= samples.BRIGHTEST * 1.01
     np.testing.assert_array_equal(after.sets, dark.sets)
 
 
@@ -255,34 +265,6 @@ def test_cloud_that_is_called_too_seldom_weighs_more(recipe):
     assert weight(answers("a", 9_000, 0.0), answers("b", 500, 1.5)) > 1.25
 
 
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("change", ["with_snow", "with_water", "with_other_spectrum"])
-def test_other_ground_is_ground_where_there_was_some(recipe, examples, change, seed):
-    before = examples[0].sample
-    before = replace(before, presence=before.presence & (np.arange(len(NAMES)) != 4))
-    before = replace(before, reflectance=before.reflectance * before.presence[:, None, None])
-    after = getattr(recipe["ground"], change)(before, "L1C", np.random.default_rng(seed))
-    assert after.reflectance.dtype == np.float32
-    assert np.isfinite(after.reflectance).all()
-    assert not after.reflectance[:, ~after.valid].any()
-    assert not after.reflectance[~after.presence].any()
-    assert after.reflectance.max() < 1.3
-    np.testing.assert_array_equal(after.sets, before.sets)
-
-
-def test_snow_is_bright_to_see_and_dark_in_the_short_wave(recipe, examples):
-    before = replace(examples[0].sample, valid=np.ones_like(examples[0].sample.valid))
-    covers = []
-    for seed in range(12):
-        after = recipe["ground"].with_snow(before, None, np.random.default_rng(seed))
-        changed = np.abs(after.reflectance - before.reflectance).max(axis=0) > 0.3
-        covers.append(changed.mean())
-        if changed.any():
-            red, short_wave = (after.reflectance[NAMES.index(name)][changed] for name in ("B04", "B11"))
-            assert (red > short_wave).mean() > 0.95
-    assert max(covers) > 0.5
-
-
 def test_a_correction_lies_in_the_last_convolution(recipe):
     torch.manual_seed(0)
     network = build(Config(widths=(8, 16), depths=(1, 1))).eval()
@@ -306,8 +288,8 @@ def test_a_run_ends_in_a_model_that_opens_and_can_be_calibrated(recipe, examples
     recipe["train"].train(examples, options)
     file = tmp_path / "fold0.onnx"
     spec = load_model(file).spec
-    assert spec.bands == recipe["dataset"].BANDS == ("B02", "B03", "B04", "B08", "B8A", "B10", "B11", "B12")
-    assert set(spec.bands) - set(spec.optional_bands) == {"B02", "B03", "B04"}
+    assert spec.bands == NAMES
+    assert set(NAMES) - set(spec.optional_bands) == {"B02", "B03", "B04"}
     network = network_of(file.read_bytes(), where="x").eval()
     answers = recipe["calibrate"].answered(network, examples[0], "fold0")
     assert len(answers.sets) == len(answers.logits) > 0
