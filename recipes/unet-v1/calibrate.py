@@ -11,7 +11,7 @@ Classes weigh in the choice as the same labels ask for. Few images have labels, 
 has not seen it calls much too little cloud: at a probability of a half it misses a quarter of it and gives
 hardly a false alarm. Cloud weighs so that its balanced accuracy is highest, each source counting alike; and
 true probabilities of a rare class seldom reach a half: the F1 of shadow is highest with a threshold of half
-that F1 (Lipton et al. 2014).
+that F1 (Lipton et al. 2014). Images that are clear all over count as one more source: of false alarms.
 """
 
 import argparse
@@ -40,6 +40,10 @@ from unclouded.training.losses import allowed, informative, partial_cross_entrop
 
 PRIOR = 0.02
 """Nats that a bias costs, by its square: few chips have shadow, and none may decide alone."""
+HOPELESS = 3.0
+"""Nats a pixel from which on a chip is wrong all over."""
+NEARLY = 0.005
+"""Of accuracy, between weights of cloud that do as well as each other."""
 PIXELS = 20_000
 """Labelled pixels of a chip that are asked about."""
 
@@ -66,6 +70,8 @@ class Answers:
 
     fold: str
     source: str
+    kind: str
+    """Of the example: `clear` has no cloud, and counts only where false alarms do."""
     logits: Tensor
     """(pixel, class)."""
     sets: Tensor
@@ -77,7 +83,7 @@ def main() -> None:
     torch.manual_seed(0)
     every = folds.from_json(options.folds.read_text(encoding="utf-8"), where=str(options.folds))
     by_site = [fold for fold in every if (options.runs / f"{fold.name}.onnx").exists()]
-    found = [one for one in examples(options.data) if one.kind in {"human", "own"}]
+    found = [one for one in examples(options.data) if one.kind in {"human", "own", "clear"}]
     answers = [answer for fold in by_site for answer in asked(options.runs, fold, found)]
     options.output.mkdir(parents=True, exist_ok=True)
     told = {}
@@ -123,7 +129,8 @@ def answered(network: UNet, example: Example, fold: str) -> Answers:
     chosen = some(np.flatnonzero(sets))
     return Answers(
         fold=fold,
-        source=example.member.source,
+        source=example.member.source if example.kind != "clear" else "clear",
+        kind=example.kind,
         logits=logits[chosen],
         sets=torch.from_numpy(sets[chosen]),
     )
@@ -142,7 +149,12 @@ def some(places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
 
 
 def fitted(answers: Sequence[Answers]) -> Correction:
-    """The temperature and biases under which the labels are likeliest; each chip weighs as much as any."""
+    """The temperature and biases under which the labels are likeliest; each chip weighs as much as any.
+
+    Chips that are wrong all over are left out: they say nothing of how sure to be elsewhere, and one sheet of
+    ice among sixty doubled the temperature.
+    """
+    every, answers = answers, [one for one in answers if one.kind != "clear" and own_loss(one) < HOPELESS]
     classes = answers[0].logits.shape[1]
     logits = torch.cat([one.logits for one in answers])
     # the loss takes maps: pixels become columns of one row
@@ -168,7 +180,8 @@ def fitted(answers: Sequence[Answers]) -> Correction:
     before = loss().item()
     optimiser.step(closure)
     biases = torch.cat([torch.zeros(1), free]).detach()
-    cloud, shadow = best_weights(answers, logits * torch.exp(-heat.detach()) + biases)
+    everything = torch.cat([one.logits for one in every])
+    cloud, shadow = best_weights(every, everything * torch.exp(-heat.detach()) + biases)
     return Correction(
         temperature=torch.exp(heat).item(),
         biases=tuple(biases.tolist()),
@@ -177,6 +190,13 @@ def fitted(answers: Sequence[Answers]) -> Correction:
         cloud_weight=cloud,
         shadow_weight=shadow,
     )
+
+
+def own_loss(answer: Answers) -> float:
+    """Mean loss of a chip as the network is, nats a pixel."""
+    may_be = allowed(answer.sets[None, None], CLASSES_TABLE)
+    speaks = informative(may_be)
+    return float(partial_cross_entropy(answer.logits.T[None, :, None], may_be)[speaks].mean())
 
 
 def best_weights(answers: Sequence[Answers], logits: Tensor) -> tuple[float, float]:
@@ -209,11 +229,18 @@ def best_weights(answers: Sequence[Answers], logits: Tensor) -> tuple[float, flo
             1 << SHADOW,
             lambda clear, thick, thin, shadow: weight * shadow > torch.maximum(clear, cloud * (thick + thin)),
         )
-        found = [f1(total) for total in totals if total[0] + total[1] > 0]
-        return float(torch.stack(found).mean()) if found else 0.0
+        # where nothing is shadow: the share that is rightly left
+        found = [f1(total) if total[0] + total[1] > 0 else balanced(total) for total in totals]
+        return float(torch.stack(found).mean())
 
-    cloud = max(CLOUD_WEIGHTS, key=cloud_accuracy)
+    cloud = lightest(CLOUD_WEIGHTS, cloud_accuracy)
     return cloud, max(SHADOW_WEIGHTS, key=shadow_f1)
+
+
+def lightest(weights: Sequence[float], score: Callable[[float], float]) -> float:
+    """The least of the weights that does nearly as well as any: less is called for the same."""
+    scores = {weight: score(weight) for weight in weights}
+    return min(weight for weight, value in scores.items() if value >= max(scores.values()) - NEARLY)
 
 
 def shares(called: Tensor, sets: Tensor, bits: int) -> Tensor:

@@ -2,7 +2,7 @@
 
     python recipes/unet-v1/publish.py --model OUT/unet-v1.onnx --accuracy accuracy.json
 
-accuracy.json is the cross-validation by `benchmarks/accuracy.py --folds … --bands … --coarse …`: each image
+accuracy.json is the cross-validation by `benchmarks/accuracy.py --folds … --gsd 20 --bands …`: each image
 judged by the network of the fold that held its site out. Without it the model is a preview, and says so.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from _accuracy.systems import SUBSETS, bands_of
-from train import SENSORS, VERSION
+from train import BEST_GSD_M, SENSORS, VERSION
 
 from unclouded.core.bands import NAMES
 from unclouded.core.spec import ModelSpec
@@ -85,8 +85,10 @@ def named(spec: ModelSpec) -> ModelSpec:
 def judged(spec: ModelSpec, report: Mapping[str, Any]) -> ModelSpec:
     """The spec with what the cross-validation found."""
     labelled = report["labelled"]
-    systems = [name for name in labelled if name.endswith(" native")]
-    ours = next(name for name in systems if not name.startswith("ukis"))
+    # as a mask is made unless asked for otherwise; a report without that spacing has the images' own
+    spacings = (f" {BEST_GSD_M:g} m", " native")
+    at_spacing = (name for end in spacings for name in labelled if name.endswith(end))
+    ours = next(name for name in at_spacing if not name.startswith("ukis"))
     return replace(
         spec,
         figures=figures(labelled[ours]["groups"]),
