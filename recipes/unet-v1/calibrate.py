@@ -154,7 +154,8 @@ def fitted(answers: Sequence[Answers]) -> Correction:
     Chips that are wrong all over are left out: they say nothing of how sure to be elsewhere, and one sheet of
     ice among sixty doubled the temperature.
     """
-    every, answers = answers, [one for one in answers if one.kind != "clear" and own_loss(one) < HOPELESS]
+    every, labelled = answers, [one for one in answers if one.kind != "clear"]
+    answers = [one for one in labelled if own_loss(one) < HOPELESS] or labelled
     classes = answers[0].logits.shape[1]
     logits = torch.cat([one.logits for one in answers])
     # the loss takes maps: pixels become columns of one row
