@@ -252,7 +252,7 @@ def clouded(sample: Sample, rng: np.random.Generator, *, doubt: float = 1.0) -> 
     values[there] = piece.reflectance
     sets = _truth(piece, sample.sets, doubt)
     darkened = (sample.reflectance[there] - piece.reflectance).max(axis=0)
-    unseen = (sets == class_bits({SHADOW})) & (darkened < SEEN_SHADOW)
+    unseen = (sets == class_bits(frozenset({SHADOW}))) & (darkened < SEEN_SHADOW)
     sets = np.where(unseen, sets | sample.sets, sets).astype(np.uint8)
     drawn = sets != sample.sets
 
