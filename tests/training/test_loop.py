@@ -94,7 +94,11 @@ def test_freezing_before_the_first_step_is_refused():
 
 def test_a_compiled_network_is_saved_under_its_own_names(unet_set, tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(torch.nn.Module, "compile", asked.append)
+
+    def noted(network):
+        asked.append(network)
+
+    monkeypatch.setattr(torch.nn.Module, "compile", noted)
     train(changed(unet_set, compile=True), tmp_path)
     assert len(asked) == 1
     assert not any("_orig_mod" in name for name in weights(tmp_path))
