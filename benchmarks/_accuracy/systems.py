@@ -116,7 +116,8 @@ def cut_to(scene: Scene, subset: str | None) -> Scene:
     """The scene with the bands of a subset alone, as far as it has them; None: as it is."""
     if subset is None:
         return scene
-    kept = {name: b for name, b in scene.product.bands.items() if name in bands_of(subset)}
+    names = bands_of(subset)
+    kept = {name: b for name, b in scene.product.bands.items() if name in names}
     return replace(scene, product=replace(scene.product, bands=kept))
 
 

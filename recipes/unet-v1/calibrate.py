@@ -40,6 +40,8 @@ from unclouded.training.losses import allowed, informative, partial_cross_entrop
 
 PRIOR = 0.02
 """Nats that a bias costs, by its square: few chips have shadow, and none may decide alone."""
+CLEAR_SKY = "clear"
+"""Kind of the examples without any cloud: a source of false alarms alone."""
 HOPELESS = 3.0
 """Nats a pixel from which on a chip is wrong all over."""
 NEARLY = 0.005
@@ -70,8 +72,7 @@ class Answers:
 
     fold: str
     source: str
-    kind: str
-    """Of the example: `clear` has no cloud, and counts only where false alarms do."""
+    """Of the labels; `CLEAR_SKY` for images that are clear all over."""
     logits: Tensor
     """(pixel, class)."""
     sets: Tensor
@@ -83,7 +84,7 @@ def main() -> None:
     torch.manual_seed(0)
     every = folds.from_json(options.folds.read_text(encoding="utf-8"), where=str(options.folds))
     by_site = [fold for fold in every if (options.runs / f"{fold.name}.onnx").exists()]
-    found = [one for one in examples(options.data) if one.kind in {"human", "own", "clear"}]
+    found = [one for one in examples(options.data) if one.kind in {"human", "own", CLEAR_SKY}]
     answers = [answer for fold in by_site for answer in asked(options.runs, fold, found)]
     options.output.mkdir(parents=True, exist_ok=True)
     told = {}
@@ -129,8 +130,7 @@ def answered(network: UNet, example: Example, fold: str) -> Answers:
     chosen = some(np.flatnonzero(sets))
     return Answers(
         fold=fold,
-        source=example.member.source if example.kind != "clear" else "clear",
-        kind=example.kind,
+        source=CLEAR_SKY if example.kind == CLEAR_SKY else example.member.source,
         logits=logits[chosen],
         sets=torch.from_numpy(sets[chosen]),
     )
@@ -154,7 +154,7 @@ def fitted(answers: Sequence[Answers]) -> Correction:
     Chips that are wrong all over are left out: they say nothing of how sure to be elsewhere, and one sheet of
     ice among sixty doubled the temperature.
     """
-    every, labelled = answers, [one for one in answers if one.kind != "clear"]
+    every, labelled = answers, [one for one in answers if one.source != CLEAR_SKY]
     answers = [one for one in labelled if own_loss(one) < HOPELESS] or labelled
     classes = answers[0].logits.shape[1]
     logits = torch.cat([one.logits for one in answers])

@@ -37,8 +37,8 @@ TRAINING_DATA = (
 )
 WHY = "it calls snow cloud and misses thin cloud and some small ones; docs/models/unet-v1.md has the figures"
 OTHERS_M = 40.0
-"""What may be read for all but the visible bands: twice as coarse as the image they cost nothing, four times
-a point of the F1 of shadow (`benchmarks/accuracy.py --coarse`)."""
+"""What may be read for all but the visible bands: twice as coarse as the image they cost half a point of the
+F1 of shadow, four times nearly two (`benchmarks/accuracy.py --coarse`)."""
 FAST_M = 80.0
 """The same for `--fast`, which leaves out the bands that Landsat has not: on its chips none was missed."""
 PREVIEW = "a preview, trained briefly and not yet cross-validated; read docs/models/unet-v1.md"

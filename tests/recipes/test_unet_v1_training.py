@@ -218,7 +218,7 @@ def test_calibration_finds_the_temperature_and_biases_that_were_applied(recipe, 
     labels = torch.distributions.Categorical(logits=true).sample()
     biases = torch.tensor([0.0, 0.5, -0.3, 0.8])
     answers = recipe["calibrate"].Answers(
-        fold="fold0", source="x", kind="human", logits=(true - biases) * 3, sets=(1 << labels).to(torch.uint8)
+        fold="fold0", source="x", logits=(true - biases) * 3, sets=(1 << labels).to(torch.uint8)
     )
     found = recipe["calibrate"].fitted([answers])
     assert found.temperature == pytest.approx(3, rel=0.05)
@@ -236,7 +236,7 @@ def test_a_rare_shadow_gets_a_weight_and_a_common_one_none(recipe):
         logits = torch.stack([none, never, never, evidence + rarity])
         labels = torch.distributions.Categorical(logits=logits.T).sample()
         answers = recipe["calibrate"].Answers(
-            fold="fold0", source="x", kind="human", logits=logits.T, sets=(1 << labels).to(torch.uint8)
+            fold="fold0", source="x", logits=logits.T, sets=(1 << labels).to(torch.uint8)
         )
         _, weights[name] = recipe["calibrate"].best_weights([answers], logits.T)
     assert weights["rare"] >= 1.75
@@ -255,9 +255,7 @@ def test_cloud_that_is_called_too_seldom_weighs_more(recipe):
         low = torch.full((count,), -9.0)
         logits = torch.stack([torch.zeros(count), evidence - shift, low, low], dim=1)
         sets = torch.where(truth, class_bits(CLOUD), 1 << CLEAR).to(torch.uint8)
-        return recipe["calibrate"].Answers(
-            fold="fold0", source=source, kind="human", logits=logits, sets=sets
-        )
+        return recipe["calibrate"].Answers(fold="fold0", source=source, logits=logits, sets=sets)
 
     def weight(*parts):
         return recipe["calibrate"].best_weights(parts, torch.cat([part.logits for part in parts]))[0]

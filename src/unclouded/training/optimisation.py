@@ -42,7 +42,7 @@ class Optimisation:
     threads: int = 0
     """Of a processor; 0: torch decides."""
     compile: bool = False
-    """Whether torch compiles the network first: a fifth faster on a processor, needs a C++ compiler."""
+    """Whether torch compiles the network: a fifth less of its time on a processor. Needs a C++ compiler."""
     freeze_norm: float = 1.0
     """Share of the steps after which batch normalisation keeps its running statistics and works with them."""
     log_every: int = 100
