@@ -1,6 +1,7 @@
 """However the work is shared out, a mask is the same to the bit; whatever the windows, to rounding."""
 
 import threading
+import weakref
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from unclouded.core.classes import NODATA
 from unclouded.core.errors import RasterError
 from unclouded.core.windows import Window
-from unclouded.predict import Model, Windowing, predict, predict_strips
+from unclouded.predict import Model, Windowing, _predict, predict, predict_strips
 from unclouded.predict._predict import codes_of
 
 
@@ -266,3 +267,21 @@ def test_a_class_counts_by_its_weight(box_model):
     told = np.array([[0.5, 0.1, 0.1, 0.3], [0.7, 0.0, 0.0, 0.3], [0.0, 0.35, 0.35, 0.3]], np.float32)
     codes = codes_of(told.T[:, None], np.ones((1, 3), bool), spec)
     assert codes.tolist() == [[3, 0, 1]]
+
+
+def test_nothing_of_a_strip_is_held_while_the_next_is_made(array_scene, box_model, monkeypatch):
+    seen = []
+    run = _predict._run
+
+    def run_alone(runner, windows, *others):
+        assert [row for row, there in seen if row < windows[0].row_off and there() is not None] == []
+        return run(runner, windows, *others)
+
+    def watch(prediction):
+        seen.append((prediction.window.row_off, weakref.ref(prediction.reading.reflectance)))
+
+    monkeypatch.setattr(_predict, "_run", run_alone)
+    windowing = Windowing(size=8, wide=2, threads=2, overlap=False)
+    strips = list(predict_strips(array_scene(40, 40), box_model(2), windowing, watch=watch))
+    assert len(strips) == 5
+    assert len(seen) == 15

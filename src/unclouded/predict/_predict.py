@@ -110,19 +110,43 @@ def predict_strips(
         As `predict`.
     """
     part = whole(scene.grid.shape) if region is None else region
-    parts = predict(scene, model, windowing, region=region)
-    for _, row in groupby(parts, key=lambda prediction: prediction.window.row_off):
-        windows = []
-        for prediction in row:
-            watch(prediction)
-            kept = _inside(prediction.window, part)
-            shown = prediction.probabilities[:, *kept] if probabilities else None
-            windows.append((prediction.window.row_off + kept[0].start, prediction.codes[kept], shown))
-        yield Strip(
-            row_off=windows[0][0] - part.row_off,
-            codes=np.concatenate([codes for _, codes, _ in windows], axis=1),
-            probabilities=_side_by_side([shown for _, _, shown in windows if shown is not None]),
-        )
+    windows: list[_Cut] = []
+    for prediction in predict(scene, model, windowing, region=region):
+        watch(prediction)
+        windows.append(_cut(prediction, part, probabilities=probabilities))
+        if prediction.window.col_end >= part.col_end:
+            # its reading is a view of the strip's reflectance, which must not stay while the next is decoded
+            del prediction
+            yield _side_by_side(windows, part)
+            windows = []
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cut:
+    """What a window says of the part that is asked for."""
+
+    row_off: int
+    codes: npt.NDArray[np.uint8]
+    probabilities: npt.NDArray[np.float32] | None
+
+
+def _cut(prediction: Prediction, part: Window, *, probabilities: bool) -> _Cut:
+    kept = _inside(prediction.window, part)
+    return _Cut(
+        row_off=prediction.window.row_off + kept[0].start,
+        codes=prediction.codes[kept],
+        probabilities=prediction.probabilities[:, *kept] if probabilities else None,
+    )
+
+
+def _side_by_side(windows: Sequence[_Cut], part: Window) -> Strip:
+    """The windows of a row as one strip."""
+    probabilities = [window.probabilities for window in windows if window.probabilities is not None]
+    return Strip(
+        row_off=windows[0].row_off - part.row_off,
+        codes=np.concatenate([window.codes for window in windows], axis=1),
+        probabilities=np.concatenate(probabilities, axis=2) if probabilities else None,
+    )
 
 
 def to_codes(prediction: Prediction, spec: ModelSpec) -> npt.NDArray[np.uint8]:
@@ -165,10 +189,6 @@ def _likeliest(
         np.copyto(codes, np.uint8(code), where=other > best)
         best = np.maximum(best, other)
     return codes, best
-
-
-def _side_by_side(parts: list[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32] | None:
-    return np.concatenate(parts, axis=2) if parts else None
 
 
 def _inside(window: Window, part: Window) -> tuple[slice, slice]:
