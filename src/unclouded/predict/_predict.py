@@ -238,11 +238,12 @@ def _decoded_strips(
     held: list[Slab] = []
     first_missing = places[0].row_off
     for strip in strips:
+        # before the rows below are decoded: of the strip above only its halo is worth the memory
+        held = _still_needed(held, strip.row_off, spec.halo_px)
         while first_missing < min(strip.row_end + spec.halo_px, places[-1].row_end):
             slab, first_missing = next(blocks)
             if not held or held[-1] is not slab:
                 held.append(slab)
-        held = _still_needed(held, strip.row_off, spec.halo_px)
         yield strip, tuple(held)
 
 
