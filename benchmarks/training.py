@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +175,7 @@ def run_of(scene: LabelledScene, sampler: str, options: argparse.Namespace) -> l
     """Seconds of each step of a short run as `unclouded train` does it, all that happens between counted."""
     sampling = Sampling(sampler=sampler, batch=WIDTH, balanced=False, flips=False)
     task = Timed.of([scene], None, PATCH, sampling, seed=1, judged_steps=1)
+    task = replace(task, threads=options.threads)
     how = Optimisation(steps=options.steps + 2, threads=options.threads)
     with tempfile.TemporaryDirectory() as folder:
         run = Run(folder=Path(folder), progress=lambda _: None, epoch=lambda _: None, seed=1)
