@@ -19,8 +19,8 @@ CACHE_BYTES_COLUMN = 27_000
 CACHE_SHARE, CACHE_FROM, LEAST_CACHE = 0.3, 400_000_000, 48_000_000
 """What they may take: so much of the memory above so many bytes, and no less than that. With less than they
 want, some are decoded twice; in little memory that costs less than small windows do."""
-SLACK = 1.2
-"""What the heap holds of memory that was given back: up to a fifth more was resident than is counted."""
+SLACK = 1.15
+"""What the heap holds of memory that was given back: a seventh more was resident than is counted."""
 RESAMPLING_BYTES_PX = 40
 """Arrays that one band's rows pass through on their way to the mask's grid, a pixel."""
 RUN_BYTES_PX = {"dense": 1100, "strided": 150}
@@ -33,9 +33,9 @@ OPENVINO_BYTES, OPENVINO_TIMES = 230_000_000, {"fp32": 1.9, "bf16": 1.1}
 MOST_PX = {"dense": 120_000, "strided": 2_400_000}
 """Of a window with its halo: larger ones fall out of the processor's caches (patchcnn: 2.0 s a Mpx at 256 px
 a side, 2.3 at 768, 3.9 at 512 x 2048)."""
-WAITING = {"overlap": 0.0, "strip": 0.05, "alone": 0.25}
+WAITING = {"overlap": 0.0, "strip": 0.05, "alone": 0.25, "thin": 0.35}
 """Cores that wait, of each beside the first: where only a few blocks of the next strip are decoded while
-windows run; where these run one at a time."""
+windows run; where these run one at a time; where blocks are thin besides, and more is read around them."""
 TOO_FEW = 0.1
 """The same, of each core for which a strip has no window."""
 
@@ -151,14 +151,20 @@ def work_of(task: Task, windowing: Windowing) -> int:
 
 def _cost(task: Task, windowing: Windowing) -> float:
     abreast = math.ceil(task.shape[1] / windowing.width)
-    idle = WAITING[_mode(windowing)] * (task.threads - 1) + TOO_FEW * max(0, task.threads - abreast)
+    idle = WAITING[_mode(task, windowing)] * (task.threads - 1) + TOO_FEW * max(0, task.threads - abreast)
     return work_of(task, windowing) * (1 + idle)
 
 
-def _mode(windowing: Windowing) -> str:
+def _mode(task: Task, windowing: Windowing) -> str:
     if windowing.overlap:
         return "overlap"
-    return "alone" if windowing.alone else "strip"
+    if not windowing.alone:
+        return "strip"
+    return "alone" if windowing.block_rows == _block_rows(task) else "thin"
+
+
+def _block_rows(task: Task) -> int:
+    return max(16, min(256, BLOCK_PX // task.shape[1]))
 
 
 def _choices(task: Task, memory: int) -> Iterator[Windowing]:
@@ -171,8 +177,8 @@ def _choices(task: Task, memory: int) -> Iterator[Windowing]:
 
 
 def _windowing(task: Task, size: int, memory: int, *, wide: int = 1, mode: str) -> Windowing:
-    rows = max(16, min(256, BLOCK_PX // task.shape[1]))
-    alone = mode == "alone"
+    rows = _block_rows(task)
+    alone = mode in {"alone", "thin"}
     return Windowing(
         size=size,
         wide=wide,
@@ -180,7 +186,7 @@ def _windowing(task: Task, size: int, memory: int, *, wide: int = 1, mode: str) 
         threads=task.threads,
         overlap=mode == "overlap",
         alone=alone,
-        block_rows=max(16, rows // 4) if alone else rows,
+        block_rows=max(16, rows // 4) if mode == "thin" else rows,
         ahead=1 if alone else 2,
         cache_bytes=cache_bytes(task, memory),
     )

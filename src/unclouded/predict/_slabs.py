@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unclouded.core.windows import Window
-from unclouded.scene import Scene, block_cache
+from unclouded.scene import Scene, keep_block_cache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,12 @@ def decoded(decoding: Decoding, places: Sequence[Window]) -> Iterator[tuple[Slab
     """
     running: deque[_Block] = deque()
     before: dict[str, Future[None]] = {}
-    with ThreadPoolExecutor(max(1, decoding.threads), thread_name_prefix="decode") as pool:
+    with ThreadPoolExecutor(
+        max(1, decoding.threads),
+        thread_name_prefix="decode",
+        initializer=keep_block_cache,
+        initargs=(decoding.cache_bytes,),
+    ) as pool:
         try:
             for slab, part in _blocks(places, len(decoding.bands), decoding.block_rows):
                 for position, name in enumerate(decoding.bands):
@@ -133,8 +138,7 @@ def _load(
     """Write one band of some rows, when its rows above are done: these were begun earlier."""
     if after is not None:
         wait([after])
-    with block_cache(decoding.cache_bytes):
-        reading = decoding.scene.read((name,), part, threads=1)
+    reading = decoding.scene.read((name,), part, threads=1)
     slab.cut(part)[position] = reading.reflectance[0]
     if not reading.valid.all():
         with slab.lock:

@@ -125,7 +125,10 @@ def resample(dn: npt.NDArray[np.generic], valid: Bools, steps: Plan, window: Win
     half of its area is; refined or by nearest, where the sample that it lies in is. Invalid ones are 0.
     """
     if steps.method == "copy":
-        return np.where(valid, dn, 0).astype(np.float32), valid
+        numbers = dn.astype(np.float32)
+        if not valid.all():
+            numbers[~valid] = 0
+        return numbers, valid
     source = steps.source(window)
     if steps.method == "nearest":  # picked before it is converted: it may be one sample of 36
         nearest = _nearest_valid(valid, steps, window, source)

@@ -65,6 +65,11 @@ def block_cache(limit: int) -> Iterator[None]:
         yield
 
 
+def keep_block_cache(limit: int) -> None:
+    """As `block_cache`, for all that this thread reads from now on: beginning it anew costs a millisecond."""
+    rasterio.Env(**{_CACHE: limit}).__enter__()
+
+
 def _environment(remote: Mapping[str, str]) -> dict[str, object]:
     """GDAL's options for reading; a limit of the cache that the caller set stands."""
     options = {**_ENVIRONMENT, **remote}
