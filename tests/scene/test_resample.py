@@ -225,6 +225,14 @@ def test_equal_grids_are_copied():
     assert plan((grid(5, 6, 10),), grid(5, 7, 10), resampling="average").method == "average"
 
 
+def test_nodata_past_float32_is_zero_without_a_warning():
+    same = grid(1, 2, 10)
+    dn = np.array([[np.finfo(np.float64).min, 7.0]])
+    found, good = brought(dn, dn > 0, same, same)
+    assert found.tolist() == [[0, 7]]
+    assert good.tolist() == [[False, True]]
+
+
 def test_grids_that_cannot_be_brought_together_are_named():
     with pytest.raises(GridError, match="expected one coordinate system, found EPSG:32632 and EPSG:32633"):
         plan((grid(5, 5, 10),), grid(5, 5, 10, crs="EPSG:32633"), resampling="average")

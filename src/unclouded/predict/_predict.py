@@ -110,40 +110,32 @@ def predict_strips(
         As `predict`.
     """
     part = whole(scene.grid.shape) if region is None else region
-    windows: list[_Cut] = []
+    windows: list[Strip] = []
     for prediction in predict(scene, model, windowing, region=region):
         watch(prediction)
-        windows.append(_cut(prediction, part, probabilities=probabilities))
+        windows.append(_part_of(prediction, part, probabilities=probabilities))
         if prediction.window.col_end >= part.col_end:
             # its reading is a view of the strip's reflectance, which must not stay while the next is decoded
             del prediction
-            yield _side_by_side(windows, part)
+            yield _side_by_side(windows)
             windows = []
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Cut:
-    """What a window says of the part that is asked for."""
-
-    row_off: int
-    codes: npt.NDArray[np.uint8]
-    probabilities: npt.NDArray[np.float32] | None
-
-
-def _cut(prediction: Prediction, part: Window, *, probabilities: bool) -> _Cut:
+def _part_of(prediction: Prediction, part: Window, *, probabilities: bool) -> Strip:
+    """What a window says of a part of the scene; its rows count from the part's first."""
     kept = _inside(prediction.window, part)
-    return _Cut(
-        row_off=prediction.window.row_off + kept[0].start,
+    return Strip(
+        row_off=prediction.window.row_off + kept[0].start - part.row_off,
         codes=prediction.codes[kept],
         probabilities=prediction.probabilities[:, *kept] if probabilities else None,
     )
 
 
-def _side_by_side(windows: Sequence[_Cut], part: Window) -> Strip:
+def _side_by_side(windows: Sequence[Strip]) -> Strip:
     """The windows of a row as one strip."""
     probabilities = [window.probabilities for window in windows if window.probabilities is not None]
     return Strip(
-        row_off=windows[0].row_off - part.row_off,
+        row_off=windows[0].row_off,
         codes=np.concatenate([window.codes for window in windows], axis=1),
         probabilities=np.concatenate(probabilities, axis=2) if probabilities else None,
     )

@@ -125,10 +125,8 @@ def resample(dn: npt.NDArray[np.generic], valid: Bools, steps: Plan, window: Win
     half of its area is; refined or by nearest, where the sample that it lies in is. Invalid ones are 0.
     """
     if steps.method == "copy":
-        numbers = dn.astype(np.float32)
-        if not valid.all():
-            numbers[~valid] = 0
-        return numbers, valid
+        # nodata goes before it is converted: that of float64 may be past float32
+        return (dn if valid.all() else np.where(valid, dn, 0)).astype(np.float32), valid
     source = steps.source(window)
     if steps.method == "nearest":  # picked before it is converted: it may be one sample of 36
         nearest = _nearest_valid(valid, steps, window, source)
